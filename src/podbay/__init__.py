@@ -1,0 +1,3 @@
+"""podbay: Kubernetes in Python, small, real and fast."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Kubernetes objects and their rules as pure, synchronous functions over plain data."""

@@ -1,0 +1,1 @@
+"""The command line: kubectl's verbs, flags, output and exit codes; one file a command."""

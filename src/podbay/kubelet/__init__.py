@@ -1,0 +1,1 @@
+"""The node agent: source, workers, plan, execute, observe, status, and the node's HTTPS server."""

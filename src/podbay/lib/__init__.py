@@ -1,0 +1,1 @@
+"""Plain Python and asyncio parts with no Kubernetes word in them; the lowest floor."""
