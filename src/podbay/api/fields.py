@@ -1,77 +1,114 @@
-"""Fields by which objects can be selected, per kind, and their values in an object.
+"""The fields of each kind that a field selector may name, and their values in an object.
 
-Pure. Used by the API server for ``fieldSelector``. Source: upstream's registry strategies and conversion functions.
+Takes a resource and an object; gives names and values to lists, watches and their index. Invariant: each name in
+``selectable_fields`` is accepted and none else; a value is text, as selectors compare it.
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from podbay.api import resources
 from podbay.api.resources import Resource
+from podbay.api.selectors import FieldSelector
+
+_NAME: Final = frozenset({"metadata.name"})
+_NAME_AND_NAMESPACE: Final = frozenset({"metadata.name", "metadata.namespace"})
+_REFERENCE: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_POD: Final = frozenset({
+    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+    "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
+})  # fmt: skip
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+def selectable_fields(resource: Resource) -> frozenset[str]:
+    """Return the names of the fields that can be selected."""
+    if (resource.group, resource.kind) in _OWN_FIELDS:
+        base = _NAME_AND_NAMESPACE if resource.namespaced else _NAME
+        return base | _OWN_FIELDS[resource.group, resource.kind]
+    return _NAME_AND_NAMESPACE
 
 
-def _pod(pod: Mapping[str, Any]) -> dict[str, str]:
-    spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    ips = status.get("podIPs") or ()
+def converted(resource: Resource, selector: FieldSelector) -> FieldSelector:
+    """Return the selector in today's field names. Raises ValueError with upstream's message for unknown ones."""
+    known = selectable_fields(resource)
+    requirements = []
+    for requirement in selector.requirements:
+        field = requirement.field
+        if resource is resources.PODS and field == "spec.host":
+            field = "spec.nodeName"  # the name that clients of long ago send
+        if field not in known:
+            if (resource.group, resource.kind) in _OWN_FIELDS:
+                raise ValueError(f"field label not supported: {field}")
+            raise ValueError(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+        requirements.append(requirement._replace(field=field))
+    return FieldSelector(tuple(requirements))
+
+
+def field_values(resource: Resource, obj: Mapping[str, Any]) -> dict[str, str]:
+    """Return the selectable fields' values of an object."""
+    metadata = obj.get("metadata") or {}
+    values = {"metadata.name": metadata.get("name", "")}
+    if resource.namespaced:
+        values["metadata.namespace"] = metadata.get("namespace", "")
+    own = _VALUES.get((resource.group, resource.kind))
+    if own is not None:
+        values.update(own(obj))
+    return values
+
+
+def _pod(obj: Mapping[str, Any]) -> dict[str, str]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    addresses = status.get("podIPs") or ()
     return {
-        "spec.nodeName": _text(spec.get("nodeName")),
-        "spec.restartPolicy": _text(spec.get("restartPolicy")),
-        "spec.schedulerName": _text(spec.get("schedulerName")),
-        "spec.serviceAccountName": _text(spec.get("serviceAccountName")),
-        "spec.hostNetwork": _text(bool(spec.get("hostNetwork"))),
-        "status.phase": _text(status.get("phase")),
-        "status.podIP": _text(ips[0].get("ip") if ips else status.get("podIP")),
-        "status.nominatedNodeName": _text(status.get("nominatedNodeName")),
+        "spec.nodeName": spec.get("nodeName", ""),
+        "spec.restartPolicy": spec.get("restartPolicy", ""),
+        "spec.schedulerName": spec.get("schedulerName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+        "spec.hostNetwork": _bool(spec.get("hostNetwork")),
+        "status.phase": status.get("phase", ""),
+        "status.podIP": addresses[0].get("ip", "") if addresses else status.get("podIP", ""),
+        "status.nominatedNodeName": status.get("nominatedNodeName", ""),
     }
 
 
-def _node(node: Mapping[str, Any]) -> dict[str, str]:
-    return {"spec.unschedulable": _text(bool((node.get("spec") or {}).get("unschedulable")))}
+def _node(obj: Mapping[str, Any]) -> dict[str, str]:
+    return {"spec.unschedulable": _bool((obj.get("spec") or {}).get("unschedulable"))}
 
 
-def _namespace(namespace: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "status.phase": _text((namespace.get("status") or {}).get("phase")),
-        "name": _text(namespace.get("metadata", {}).get("name")),
+def _namespace(obj: Mapping[str, Any]) -> dict[str, str]:
+    return {"status.phase": (obj.get("status") or {}).get("phase", "")}
+
+
+def _secret(obj: Mapping[str, Any]) -> dict[str, str]:
+    return {"type": obj.get("type", "")}
+
+
+def _event(obj: Mapping[str, Any]) -> dict[str, str]:
+    about = obj.get("involvedObject") or {}
+    reporting = obj.get("reportingComponent", "")
+    return {f"involvedObject.{name}": about.get(name, "") for name in _REFERENCE} | {
+        "reason": obj.get("reason", ""),
+        "reportingComponent": reporting,
+        "source": (obj.get("source") or {}).get("component") or reporting,
+        "type": obj.get("type", ""),
     }
 
 
-def _secret(secret: Mapping[str, Any]) -> dict[str, str]:
-    return {"type": _text(secret.get("type"))}
-
-
-def _event(event: Mapping[str, Any]) -> dict[str, str]:
-    involved = event.get("involvedObject") or {}
-    source = event.get("source") or {}
-    fields = {
-        f"involvedObject.{name}": _text(involved.get(name))
-        for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+def _event_v1(obj: Mapping[str, Any]) -> dict[str, str]:
+    about = obj.get("regarding") or {}
+    return {f"regarding.{name}": about.get(name, "") for name in _REFERENCE} | {
+        "reason": obj.get("reason", ""),
+        "reportingController": obj.get("reportingController", ""),
+        "type": obj.get("type", ""),
     }
-    fields["reason"] = _text(event.get("reason"))
-    fields["reportingComponent"] = _text(event.get("reportingComponent"))
-    fields["source"] = _text(source.get("component")) or _text(event.get("reportingComponent"))
-    fields["type"] = _text(event.get("type"))
-    return fields
 
 
-def _event_v1(event: Mapping[str, Any]) -> dict[str, str]:
-    regarding = event.get("regarding") or {}
-    fields = {
-        f"regarding.{name}": _text(regarding.get(name))
-        for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-    }
-    fields["reason"] = _text(event.get("reason"))
-    fields["reportingController"] = _text(event.get("reportingController"))
-    fields["type"] = _text(event.get("type"))
-    return fields
+def _bool(value: object) -> str:
+    return "true" if value else "false"
 
 
-_OF_KIND: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], dict[str, str]]]] = {
+_VALUES: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], dict[str, str]]]] = {
     ("", "Pod"): _pod,
     ("", "Node"): _node,
     ("", "Namespace"): _namespace,
@@ -79,18 +116,11 @@ _OF_KIND: Final[dict[tuple[str, str], Callable[[Mapping[str, Any]], dict[str, st
     ("", "Event"): _event,
     ("events.k8s.io", "Event"): _event_v1,
 }
-
-
-def field_values(resource: Resource, obj: Mapping[str, Any]) -> dict[str, str]:
-    """Return the value of every field that a selector may name, as text."""
-    metadata = obj.get("metadata") or {}
-    fields = {"metadata.name": _text(metadata.get("name"))}
-    if resource.namespaced:
-        fields["metadata.namespace"] = _text(metadata.get("namespace"))
-    special = _OF_KIND.get((resource.group, resource.kind))
-    return fields | special(obj) if special else fields
-
-
-def selectable_fields(resource: Resource) -> frozenset[str]:
-    """Return the names of the fields that a selector may name for this resource."""
-    return frozenset(field_values(resource, {}))
+_OWN_FIELDS: Final[dict[tuple[str, str], frozenset[str]]] = {
+    ("", "Pod"): _POD,
+    ("", "Node"): frozenset({"spec.unschedulable"}),
+    ("", "Namespace"): frozenset({"status.phase"}),
+    ("", "Secret"): frozenset({"type"}),
+    ("", "Event"): frozenset(_event({})),
+    ("events.k8s.io", "Event"): frozenset(_event_v1({})),
+}

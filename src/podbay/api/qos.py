@@ -1,34 +1,36 @@
-"""A pod's quality of service class, from its containers' requests and limits.
+"""The quality-of-service class of a pod, which its resources decide.
 
-Pure. Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
+Takes a defaulted pod; gives one word to the API server (status.qosClass), the scheduler and the kubelet (cgroups).
+Invariant: only cpu and memory count, and an amount of zero counts as not given.
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from podbay.api.quantity import Quantity
 
-_COUNTED = ("cpu", "memory")
+GUARANTEED: Final = "Guaranteed"
+BURSTABLE: Final = "Burstable"
+BEST_EFFORT: Final = "BestEffort"
+_COUNTED: Final = ("cpu", "memory")
 
 
 def qos_class(pod: Mapping[str, Any]) -> str:
-    """Return ``Guaranteed``, ``Burstable`` or ``BestEffort``."""
+    """Return Guaranteed, Burstable or BestEffort."""
     spec = pod.get("spec") or {}
     containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    requested = limited = False
-    guaranteed = bool(containers)
+    guaranteed, any_amount = bool(containers), False
     for container in containers:
         resources = container.get("resources") or {}
-        requests, limits = _counted(resources.get("requests")), _counted(resources.get("limits"))
-        requested = requested or bool(requests)
-        limited = limited or bool(limits)
-        if set(limits) != set(_COUNTED) or any(requests.get(name, limits[name]) != limits[name] for name in limits):
-            guaranteed = False
-    if not requested and not limited:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
+        requests, limits = _amounts(resources.get("requests")), _amounts(resources.get("limits"))
+        any_amount = any_amount or bool(requests or limits)
+        guaranteed = guaranteed and len(limits) == len(_COUNTED) and (not requests or requests == limits)
+    if not any_amount:
+        return BEST_EFFORT
+    return GUARANTEED if guaranteed else BURSTABLE
 
 
-def _counted(resources: Mapping[str, Any] | None) -> dict[str, Quantity]:
-    found = {name: Quantity.parse(value) for name, value in (resources or {}).items() if name in _COUNTED}
-    return {name: amount for name, amount in found.items() if amount}
+def _amounts(resources: Mapping[str, Any] | None) -> dict[str, Quantity]:
+    given = {name: Quantity.parse(amount) for name, amount in (resources or {}).items() if name in _COUNTED}
+    return {name: amount for name, amount in given.items() if amount}

@@ -1,235 +1,345 @@
-"""Selectors: over labels (equality and sets), over fields, and of nodes. Parsed once, then asked often.
+"""Label selectors, field selectors and node selector terms: parsed once, asked often.
 
-Pure. Takes a query parameter's text or a selector object; gives something that matches.
-Errors are ValueError with upstream's message.
+Takes query parameters and the selectors inside objects; gives ``matches`` to lists, watches, the scheduler and the
+CLI. Invariant: a parsed selector is immutable and hashable, so equal selectors of many watchers can share one answer.
 Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from podbay.api.names import label_value_problems, qualified_name_problems
+from podbay.api import names
 
-_TOKEN: Final = re.compile(r"\s*(==|!=|=|<|>|!|,|\(|\)|[^\s=!,()<>]+)")
+_SYMBOLS: Final = "=!(),><"
+_OPERATORS: Final = frozenset({")", ",", "!", "==", "=", ">", "<", "!=", "("})
+_KEYWORDS: Final = frozenset({"in", "notin"})
+_BINARY: Final = {"in": "in", "notin": "notin", "=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt"}
+_BINARY_TEXT: Final = "in, notin, =, ==, !=, gt, lt"
+_FROM_OBJECT: Final = {
+    "In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt",
+}  # fmt: skip
+_NOT_INTEGER: Final = "for 'Gt', 'Lt' operators, the value must be an integer"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One condition on a key. Operators: ``in``, ``notin``, ``exists``, ``!``, ``gt``, ``lt``."""
+    """One condition on labels. The operator is one of ``in notin = == != exists ! gt lt``."""
 
     key: str
     operator: str
-    values: frozenset[str] = frozenset()
+    values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether labels meet the condition."""
         value = labels.get(self.key)
         match self.operator:
-            case "in":
+            case "in" | "=" | "==":
                 return value is not None and value in self.values
-            case "notin":
+            case "notin" | "!=":
                 return value is None or value not in self.values
             case "exists":
                 return value is not None
             case "!":
                 return value is None
             case _:
-                return _compares(self.operator, value, self.values)
+                if value is None or not _INTEGER.fullmatch(value):
+                    return False
+                bound = int(self.values[0])
+                return int(value) > bound if self.operator == "gt" else int(value) < bound
+
+    def __str__(self) -> str:
+        match self.operator:
+            case "exists":
+                return self.key
+            case "!":
+                return "!" + self.key
+            case "in" | "notin":
+                return f"{self.key} {self.operator} ({','.join(sorted(self.values))})"
+            case "gt" | "lt":
+                return f"{self.key}{'>' if self.operator == 'gt' else '<'}{self.values[0]}"
+            case _:
+                return f"{self.key}{self.operator}{self.values[0]}"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """Requirements that must all hold; none at all matches everything."""
+    """Conditions that must all hold; none of them selects everything, ``nothing`` selects nothing."""
 
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
 
-    def matches(self, labels: Mapping[str, str] | None) -> bool:
-        """Tell whether an object with these labels is selected."""
-        return not self.nothing and all(r.matches(labels or {}) for r in self.requirements)
-
-    def __bool__(self) -> bool:
-        return self.nothing or bool(self.requirements)
-
     @classmethod
     def of_object(cls, selector: Mapping[str, Any] | None) -> "LabelSelector":
-        """Return the selector of a ``metav1.LabelSelector``: null selects nothing, empty everything."""
+        """Return the selector of a LabelSelector object: None selects nothing, an empty one everything.
+
+        Raises ValueError for an operator that there is not.
+        """
         if selector is None:
             return cls(nothing=True)
-        operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
-        found = [Requirement(k, "in", frozenset([v])) for k, v in (selector.get("matchLabels") or {}).items()]
-        for expression in selector.get("matchExpressions") or ():
-            name = expression.get("operator", "")
-            if name not in operators:
-                raise ValueError(f'"{name}" is not a valid label selector operator')
-            found.append(Requirement(expression["key"], operators[name], frozenset(expression.get("values") or ())))
-        return cls(tuple(found))
+        found = [Requirement(key, "in", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
+        found += [_requirement_of(expression) for expression in selector.get("matchExpressions") or ()]
+        return cls(tuple(sorted(found, key=lambda r: r.key)))
+
+    @classmethod
+    def of_labels(cls, labels: Mapping[str, str]) -> "LabelSelector":
+        """Return the selector of exactly these labels."""
+        return cls(tuple(Requirement(key, "=", (value,)) for key, value in sorted(labels.items())))
+
+    def matches(self, labels: Mapping[str, str] | None) -> bool:
+        """Tell whether labels meet every condition."""
+        return not self.nothing and all(requirement.matches(labels or {}) for requirement in self.requirements)
+
+    def __bool__(self) -> bool:
+        """Tell whether the selector leaves anything out."""
+        return bool(self.requirements) or self.nothing
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.requirements))
+
+
+class FieldRequirement(NamedTuple):
+    """One condition on a field; the operator is ``=`` or ``!=``."""
+
+    field: str
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        escaped = self.value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
+        return f"{self.field}{self.operator}{escaped}"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """Pairs of field and value that must be equal or differ."""
+    """Conditions on fields that must all hold."""
 
-    requirements: tuple[tuple[str, str, str], ...] = ()  # (field, "=" or "!=", value)
+    requirements: tuple[FieldRequirement, ...] = ()
 
     def matches(self, fields: Mapping[str, str]) -> bool:
-        """Tell whether an object with these field values is selected."""
-        return all((fields.get(name, "") == value) == (op == "=") for name, op, value in self.requirements)
+        """Tell whether the fields of an object meet every condition; a field it lacks is empty."""
+        return all((fields.get(r.field, "") == r.value) == (r.operator == "=") for r in self.requirements)
 
     def required(self, field: str) -> str | None:
-        """Return the value that a field must have, if the selector names one."""
-        return next((value for name, op, value in self.requirements if name == field and op == "="), None)
+        """Return the value that the selector asks of a field, if it asks for one."""
+        return next((r.value for r in self.requirements if r.field == field and r.operator == "="), None)
 
     def __bool__(self) -> bool:
+        """Tell whether the selector leaves anything out."""
         return bool(self.requirements)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.requirements))
 
 
 def parse_label_selector(text: str) -> LabelSelector:
-    """Return the selector of ``a=b,c in (d,e),!f``. ValueError as upstream words it."""
-    tokens = _tokens(text)
-    if not tokens:
-        return LabelSelector()
-    requirements: list[Requirement] = []
-    position = 0
-    while True:
-        requirement, position = _requirement(tokens, position, text)
-        requirements.append(requirement)
-        if position == len(tokens):
-            return LabelSelector(tuple(requirements))
-        if tokens[position] != ",":
-            raise ValueError(
-                f"unable to parse requirement: found '{tokens[position]}', expected: ',' or 'end of string'"
-            )
-        position += 1
-        if position == len(tokens):
-            raise ValueError("unable to parse requirement: found '', expected: identifier after ','")
+    """Return the selector of a ``labelSelector`` parameter. Raises ValueError with upstream's message."""
+    return LabelSelector(tuple(sorted(_Parser(text).requirements(), key=lambda r: r.key)))
 
 
 def parse_field_selector(text: str) -> FieldSelector:
-    """Return the selector of ``metadata.name=x,status.phase!=Running``; backslash escapes ``,``, ``=`` and itself."""
-    found = []
-    for term in _split_fields(text):
+    """Return the selector of a ``fieldSelector`` parameter. Raises ValueError with upstream's message."""
+    requirements = []
+    for term in sorted(_field_terms(text)):
         if not term:
             continue
-        match = re.match(r"((?:[^\\=!]|\\.|!(?!=))*?)(==|!=|=)(.*)", term, re.DOTALL)
-        if match is None:
+        split = re.search("!=|==|=", term)
+        if split is None:
             raise ValueError(f"invalid selector: '{text}'; can't understand '{term}'")
-        found.append((match[1].strip(), "!=" if match[2] == "!=" else "=", re.sub(r"\\(.)", r"\1", match[3])))
-    return FieldSelector(tuple(found))
+        value = _unescaped(term[split.end() :])
+        requirements.append(FieldRequirement(term[: split.start()], "!=" if split.group() == "!=" else "=", value))
+    return FieldSelector(tuple(requirements))
 
 
 def matches_node_selector_terms(
     terms: Iterable[Mapping[str, Any]], labels: Mapping[str, str], fields: Mapping[str, str]
 ) -> bool:
-    """Tell whether any term of a node selector holds; a term that is empty matches no node."""
+    """Tell whether a node's labels and fields meet any of the terms; an empty term meets no node."""
     return any(_matches_term(term, labels, fields) for term in terms)
 
 
+def requirement_problems(key: str, operator: str, values: Sequence[str], path: str = "") -> list[str]:
+    """Return what is wrong with one condition, each as ``field: problem``."""
+    base = f"{path}." if path else ""
+    problems = []
+    if key_problems := names.qualified_name_problems(key):
+        problems.append(f"{base}key: Invalid value: {_quoted(key)}: {'; '.join(key_problems)}")
+    if operator in ("in", "notin") and not values:
+        problems.append(f"{base}values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
+    if operator in ("gt", "lt"):
+        if len(values) != 1:
+            problems.append(
+                f"{base}values: Invalid value: {_json(values)}: for 'Gt', 'Lt' operators, exactly one value is required"
+            )
+        problems += [
+            f"{base}values[{i}]: Invalid value: {_quoted(value)}: {_NOT_INTEGER}"
+            for i, value in enumerate(values)
+            if not _INTEGER.fullmatch(value)
+        ]
+    for i, value in enumerate(values):
+        if value_problems := names.label_value_problems(value):
+            where = f"{base}values[{i}][{key}]"
+            problems.append(f"{where}: Invalid value: {_quoted(value)}: {'; '.join(value_problems)}")
+    return problems
+
+
+def _requirement_of(expression: Mapping[str, Any]) -> Requirement:
+    operator = _FROM_OBJECT.get(expression.get("operator", ""))
+    if operator is None:
+        raise ValueError(f"{_quoted(str(expression.get('operator', '')))} is not a valid label selector operator")
+    return Requirement(expression.get("key", ""), operator, tuple(expression.get("values") or ()))
+
+
 def _matches_term(term: Mapping[str, Any], labels: Mapping[str, str], fields: Mapping[str, str]) -> bool:
-    expressions: Sequence[Mapping[str, Any]] = term.get("matchExpressions") or ()
-    field_expressions: Sequence[Mapping[str, Any]] = term.get("matchFields") or ()
-    if not expressions and not field_expressions:
+    expressions, on_fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
+    if not expressions and not on_fields:
         return False
-    return all(_node_requirement(e).matches(labels) for e in expressions) and all(
-        _node_requirement(e).matches(fields) for e in field_expressions
-    )
-
-
-def _node_requirement(expression: Mapping[str, Any]) -> Requirement:
-    operator = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
-    return Requirement(expression["key"], operator[expression["operator"]], frozenset(expression.get("values") or ()))
-
-
-def _compares(operator: str, value: str | None, values: frozenset[str]) -> bool:
     try:
-        number, bound = int(value or ""), int(next(iter(values), ""))
-    except ValueError:
-        return False
-    return number > bound if operator == "gt" else number < bound
+        return all(_requirement_of(e).matches(labels) for e in expressions) and all(
+            _requirement_of(e).matches(fields) for e in on_fields
+        )
+    except (ValueError, IndexError):
+        return False  # a term that cannot be understood selects no node
 
 
-def _tokens(text: str) -> list[str]:
-    found, position = [], 0
-    text = text.rstrip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None
-        found.append(match[1])
-        position = match.end()
-    return found
+def _field_terms(text: str) -> list[str]:
+    return re.findall(r"(?:[^,\\]|\\.|\\$)*", text, re.DOTALL)
 
 
-def _requirement(tokens: list[str], position: int, text: str) -> tuple[Requirement, int]:
-    absent = tokens[position] == "!"
-    position += absent
-    key = tokens[position] if position < len(tokens) else ""
-    if not key or key in ("=", "==", "!=", ",", "(", ")", "<", ">", "!"):
-        raise ValueError(f"unable to parse requirement: found '{key}', expected: identifier")
-    _check(qualified_name_problems(key), "key", key)
-    position += 1
-    following = tokens[position] if position < len(tokens) else ","
-    if absent:
-        return Requirement(key, "!"), position
-    if following == ",":
-        return Requirement(key, "exists"), position
-    if following in ("=", "==", "!=", "<", ">"):
-        value = tokens[position + 1] if position + 1 < len(tokens) else ","
-        empty = value == ","
-        if not empty and value in ("=", "==", "!=", "(", ")", "<", ">", "!"):
-            raise ValueError(f"unable to parse requirement: found '{value}', expected: identifier")
-        value = "" if empty else value
-        _check(label_value_problems(value), f"values[0][{key}]", value)
-        operator = {"=": "in", "==": "in", "!=": "notin", "<": "lt", ">": "gt"}[following]
-        return Requirement(key, operator, frozenset([value])), position + 1 + (not empty)
-    if following in ("in", "notin"):
-        values, position = _values(tokens, position + 1, key)
-        return Requirement(key, following, values), position
-    raise ValueError(
-        f"unable to parse requirement: found '{following}', expected: in, notin, =, ==, !=, gt, lt"
-        if following not in ("(", ")", "!")
-        else f"unable to parse requirement: found '{following}', expected: ',' or 'end of string'"
-    )
-
-
-def _values(tokens: list[str], position: int, key: str) -> tuple[frozenset[str], int]:
-    if position >= len(tokens) or tokens[position] != "(":
-        found = tokens[position] if position < len(tokens) else ""
-        raise ValueError(f"unable to parse requirement: found '{found}', expected: '('")
-    values: set[str] = set()
-    expects_value = True
-    position += 1
-    while position < len(tokens) and tokens[position] != ")":
-        token = tokens[position]
-        if token == ",":
-            if expects_value:
-                values.add("")
-            expects_value = True
+def _unescaped(text: str) -> str:
+    result, rest = [], iter(text)
+    for character in rest:
+        if character == "\\":
+            following = next(rest, "")
+            if following not in ("\\", ",", "="):
+                raise ValueError(f"invalid field selector: invalid escape sequence: \\{following}")
+            result.append(following)
+        elif character in ",=":
+            raise ValueError(f"invalid field selector: unescaped character in value: {ord(character)}")
         else:
-            _check(label_value_problems(token), f"values[0][{key}]", token)
-            values.add(token)
-            expects_value = False
-        position += 1
-    if position >= len(tokens):
-        raise ValueError("unable to parse requirement: found '', expected: ',' or ')'")
-    if expects_value:
-        values.add("")
-    return frozenset(values), position + 1
+            result.append(character)
+    return "".join(result)
 
 
-def _check(problems: Sequence[str], field: str, value: str) -> None:
-    if problems:
-        raise ValueError(f'unable to parse requirement: {field}: Invalid value: "{value}": {"; ".join(problems)}')
-
-
-def _split_fields(text: str) -> list[str]:
-    terms, current, escaped = [], "", False
-    for char in text:
-        if escaped or char != ",":
-            current += char
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Return (kind, literal) of each token; the kind of a word is ``word``, of the end ``end``."""
+    tokens, at = [], 0
+    while at < len(text):
+        start = at
+        if text[at] in " \t\r\n":
+            at += 1
+        elif text[at] in _SYMBOLS:
+            # The longest run that is an operator, as "!=" in "!=(": a symbol more that makes none ends it.
+            while at < len(text) and text[at] in _SYMBOLS and text[start : at + 1] in _OPERATORS:
+                at += 1
+            tokens.append((text[start:at], text[start:at]))
         else:
-            terms.append(current)
-            current = ""
-        escaped = char == "\\" and not escaped
-    return [*terms, current]
+            while at < len(text) and text[at] not in _SYMBOLS and text[at] not in " \t\r\n":
+                at += 1
+            word = text[start:at]
+            tokens.append((word if word in _KEYWORDS else "word", word))
+    return [*tokens, ("end", "")]
+
+
+class _Parser:
+    """A recursive descent over the tokens; ``in`` and ``notin`` are words wherever a value may stand."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _tokens(text)
+        self._at = 0
+
+    def requirements(self) -> list[Requirement]:
+        found: list[Requirement] = []
+        while True:
+            kind, literal = self._peek()
+            if kind == "end":
+                return found
+            if kind not in ("word", "!"):
+                raise ValueError(f"found '{literal}', expected: !, identifier, or 'end of string'")
+            try:
+                found.append(self._requirement())
+            except ValueError as error:
+                raise ValueError(f"unable to parse requirement: {error}") from None
+            kind, literal = self._next()
+            if kind == "end":
+                return found
+            if kind != ",":
+                raise ValueError(f"found '{literal}', expected: ',' or 'end of string'")
+            kind, literal = self._peek()
+            if kind not in ("word", "!"):
+                raise ValueError(f"found '{literal}', expected: identifier after ','")
+
+    def _requirement(self) -> Requirement:
+        kind, key = self._next()
+        absent = kind == "!"
+        if absent:
+            kind, key = self._next()
+        if kind != "word":
+            raise ValueError(f"found '{key}', expected: identifier")
+        if problems := names.qualified_name_problems(key):
+            raise ValueError(f"<nil>: Invalid value: {_quoted(key)}: {'; '.join(problems)}")
+        if absent:
+            return Requirement(key, "!")
+        if self._peek()[0] in ("end", ","):
+            return Requirement(key, "exists")
+        kind, literal = self._next(keywords=True)
+        operator = _BINARY.get(kind)
+        if operator is None:
+            raise ValueError(f"found '{literal}', expected: {_BINARY_TEXT}")
+        values = self._values() if operator in ("in", "notin") else self._exact_value()
+        values = tuple(sorted(set(values)))
+        if problems := requirement_problems(key, operator, values):
+            raise ValueError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
+        return Requirement(key, operator, values)
+
+    def _exact_value(self) -> tuple[str, ...]:
+        if self._peek()[0] in ("end", ","):
+            return ("",)
+        kind, literal = self._next()
+        if kind != "word":
+            raise ValueError(f"found '{literal}', expected: identifier")
+        return (literal,)
+
+    def _values(self) -> tuple[str, ...]:
+        kind, literal = self._next()
+        if kind != "(":
+            raise ValueError(f"found '{literal}' expected: '('")
+        kind, literal = self._peek()
+        if kind not in ("word", ",", ")"):
+            raise ValueError(f"found '{literal}', expected: ',', ')' or identifier")
+        values: list[str] = []
+        expecting = True  # a comma or the closing bracket where a value may stand means an empty value
+        while True:
+            kind, literal = self._next()
+            if kind == "word" and expecting:
+                values.append(literal)
+                expecting = False
+            elif kind in (",", ")"):
+                if expecting:
+                    values.append("")
+                expecting = True
+                if kind == ")":
+                    return tuple(values)
+            elif expecting:
+                raise ValueError(f"found '{literal}', expected: ',', or identifier")
+            else:
+                raise ValueError(f"found '{literal}', expected: ',' or ')'")
+
+    def _peek(self) -> tuple[str, str]:
+        kind, literal = self._tokens[self._at]
+        return ("word" if kind in _KEYWORDS else kind), literal
+
+    def _next(self, *, keywords: bool = False) -> tuple[str, str]:
+        kind, literal = self._tokens[self._at]
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return ("word" if kind in _KEYWORDS and not keywords else kind), literal
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _json(values: Sequence[str]) -> str:
+    return "[" + ",".join(map(_quoted, values)) + "]"
