@@ -1,0 +1,31 @@
+"""What an object says when its author said nothing: each kind's defaults.
+
+Takes a decoded object that has its kind's shape; changes it in place before admission and validation, on create and
+on update alike. Invariant: setting defaults twice is the same as once, and a default never replaces a given value.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and each kind's API reference
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from podbay.api.defaults.configuration import default_secret
+from podbay.api.defaults.namespaces import default_namespace
+from podbay.api.defaults.nodes import default_node
+from podbay.api.defaults.pods import default_pod
+from podbay.api.resources import Resource
+
+__all__ = ["set_defaults"]
+
+_OF_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
+    ("", "Namespace"): default_namespace,
+    ("", "Node"): default_node,
+    ("", "Pod"): default_pod,
+    ("", "Secret"): default_secret,
+}
+
+
+def set_defaults(resource: Resource, obj: dict[str, Any]) -> None:
+    """Fill in the defaults of a resource's kind, in place."""
+    default = _OF_KIND.get((resource.group, resource.kind))
+    if default is not None:
+        default(obj)
