@@ -1,0 +1,114 @@
+"""Rules of requests and limits, and of capacity and allocatable.
+
+Takes a container's ``resources`` or a node's lists; gives causes. Invariant: a request never exceeds its limit.
+Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podbay.api import names
+from podbay.api.errors import Cause
+from podbay.api.quantity import Quantity
+from podbay.api.validation.field_errors import each_invalid, forbidden, invalid, required
+
+_HUGE_PAGES: Final = "hugepages-"
+_CONTAINER_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
+_COUNTS: Final = frozenset({
+    "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
+    "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
+})  # fmt: skip
+_AMOUNTS: Final = frozenset({
+    "cpu", "memory", "ephemeral-storage", "storage", "requests.cpu", "requests.memory", "requests.storage",
+    "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
+})  # fmt: skip
+_STANDARD: Final = _COUNTS | _AMOUNTS
+
+
+def is_native(name: str) -> bool:
+    """Tell whether a resource is Kubernetes' own: without a prefix, or in the ``kubernetes.io`` domain."""
+    return "/" not in name or "kubernetes.io/" in name
+
+
+def is_extended(name: str) -> bool:
+    """Tell whether a resource is somebody else's, such as ``example.com/gpu``."""
+    if is_native(name) or name.startswith("requests."):
+        return False
+    return not names.qualified_name_problems(f"requests.{name}")
+
+
+def validate_quantity(name: str, value: Any, path: str) -> list[Cause]:
+    """Return what is wrong with an amount of a resource."""
+    try:
+        quantity = Quantity.parse(value)
+    except ValueError as error:
+        return [invalid(path, value, str(error))]
+    causes = []
+    if quantity < Quantity(0):
+        causes.append(invalid(path, str(quantity), "must be greater than or equal to 0"))
+    if (name in _COUNTS or is_extended(name)) and quantity.milli % 1000:
+        causes.append(invalid(path, str(quantity), "must be an integer"))
+    return causes
+
+
+def validate_resources(resources: Mapping[str, Any] | None, path: str) -> list[Cause]:
+    """Return what is wrong with a container's requests and limits."""
+    limits, requests = (resources or {}).get("limits") or {}, (resources or {}).get("requests") or {}
+    causes: list[Cause] = []
+    for kind, amounts in (("limits", limits), ("requests", requests)):
+        for name, value in sorted(amounts.items()):
+            here = f"{path}.{kind}[{name}]"
+            causes += _container_resource_name(name, here)
+            causes += validate_quantity(name, value, here)
+            causes += _huge_page_amount(name, value, here)
+            if kind == "requests":
+                causes += _request_within_limit(name, value, limits, path)
+    named = {*limits, *requests}
+    if any(name.startswith(_HUGE_PAGES) for name in named) and not named & {"cpu", "memory"}:
+        causes.append(forbidden(path, "HugePages require cpu or memory"))
+    return causes
+
+
+def _container_resource_name(name: str, path: str) -> list[Cause]:
+    if problems := names.qualified_name_problems(name):
+        causes = each_invalid(path, name, problems)
+    elif "/" not in name and name not in _STANDARD and not name.startswith((_HUGE_PAGES, f"requests.{_HUGE_PAGES}")):
+        causes = [invalid(path, name, "must be a standard resource type or fully qualified")]
+    else:
+        causes = []
+    if "/" not in name:
+        if name not in _CONTAINER_RESOURCES and not name.startswith(_HUGE_PAGES):
+            causes.append(invalid(path, name, "must be a standard resource for containers"))
+    elif not is_native(name) and not is_extended(name):
+        causes.append(invalid(path, name, "doesn't follow extended resource name standard"))
+    return causes
+
+
+def _request_within_limit(name: str, value: Any, limits: Mapping[str, Any], path: str) -> list[Cause]:
+    may_overcommit = is_native(name) and not name.startswith(_HUGE_PAGES)
+    if name not in limits:
+        if may_overcommit:
+            return []
+        return [required(f"{path}.limits", "Limit must be set for non overcommitable resources")]
+    try:
+        request, limit = Quantity.parse(value), Quantity.parse(limits[name])
+    except ValueError:
+        return []  # told of by the amount's own check
+    if request != limit and not may_overcommit:
+        return [invalid(f"{path}.requests", str(request), f"must be equal to {name} limit of {limit}")]
+    if request > limit:
+        detail = f"must be less than or equal to {name} limit of {limit}"
+        return [invalid(f"{path}.requests", str(request), detail)]
+    return []
+
+
+def _huge_page_amount(name: str, value: Any, path: str) -> list[Cause]:
+    if not name.startswith(_HUGE_PAGES):
+        return []
+    try:
+        amount, page = Quantity.parse(value), Quantity.parse(name.removeprefix(_HUGE_PAGES))
+    except ValueError:
+        return []
+    if page.value > 0 and amount.value % page.value == 0:
+        return []
+    return [invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")]

@@ -1,0 +1,160 @@
+"""What this release does not honour yet, and therefore refuses: mostly fields of pods.
+
+Takes a defaulted object; gives one cause per field that would otherwise be accepted and ignored. The tables below
+name what IS honoured, so that a field nobody thought of is refused, not lost. Invariant: a field that is absent,
+empty or at its default is never refused.
+Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podbay.api.errors import Cause
+from podbay.api.validation.field_errors import forbidden
+
+FIELD_TEXT: Final = "podbay does not support this field yet"
+VALUE_TEXT: Final = "podbay does not support this value yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A field of which only these values are honoured, or are the default."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Honoured:
+    """A field that is honoured whatever it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object (or each object of a list) of which only these fields are honoured."""
+
+    rules: "Mapping[str, Rule]"
+
+
+Rule = Values | Honoured | Fields
+_YES: Final = Honoured()
+_TRUE: Final = Values((True,))
+
+
+def _honoured(*names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names, _YES)
+
+
+_SECURITY: Final[dict[str, Rule]] = {
+    # Nothing of it is honoured; these are what a container gets anyway.
+    "allowPrivilegeEscalation": _TRUE,
+    "procMount": Values(("Default",)),
+    "seccompProfile": Fields({"type": Values(("Unconfined",))}),
+    "fsGroupChangePolicy": Values(("Always",)),
+    "supplementalGroupsPolicy": Values(("Merge",)),
+}
+_CONTAINER: Final[dict[str, Rule]] = {
+    **_honoured("name", "image", "command", "args", "workingDir", "envFrom", "imagePullPolicy"),
+    **_honoured("stdin", "stdinOnce", "tty"),
+    "ports": Fields(_honoured("name", "containerPort", "protocol", "hostPort", "hostIP")),
+    "env": Fields({
+        **_honoured("name", "value"),
+        "valueFrom": Fields(_honoured("fieldRef", "configMapKeyRef", "secretKeyRef")),
+    }),
+    "resources": Fields(_honoured("limits", "requests")),
+    "resizePolicy": Fields({"resourceName": _YES, "restartPolicy": Values(("NotRequired",))}),
+    "volumeMounts": Fields({
+        **_honoured("name", "mountPath", "readOnly"),
+        "mountPropagation": Values(("None",)),
+        "recursiveReadOnly": Values(("Disabled",)),
+    }),
+    "terminationMessagePath": Values(("/dev/termination-log",)),
+    "terminationMessagePolicy": Values(("File",)),
+    "securityContext": Fields(_SECURITY),
+}  # fmt: skip
+_POD_SPEC: Final[dict[str, Rule]] = {
+    "containers": Fields(_CONTAINER),
+    "volumes": Fields({"name": _YES, "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES})}),
+    **_honoured("restartPolicy", "terminationGracePeriodSeconds", "nodeName", "nodeSelector", "schedulerName"),
+    **_honoured("hostNetwork", "shareProcessNamespace", "hostname", "serviceAccountName", "serviceAccount"),
+    # No token is mounted and no service exists yet: neither says anything that is not so.
+    **_honoured("automountServiceAccountToken", "enableServiceLinks"),
+    "dnsPolicy": Values(("ClusterFirst", "ClusterFirstWithHostNet", "Default")),
+    "affinity": Fields({"nodeAffinity": Fields(_honoured("requiredDuringSchedulingIgnoredDuringExecution"))}),
+    "tolerations": _YES,
+    "priority": Values((0,)),
+    "preemptionPolicy": Values(("PreemptLowerPriority",)),
+    "hostUsers": _TRUE,
+    "os": Fields({"name": Values(("linux",))}),
+    "securityContext": Fields(_SECURITY),
+}
+# What upstream's admission adds to every pod, so that a pod copied from another cluster is welcome.
+_DEFAULT_TOLERATIONS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_DEFAULT_TOLERATION_S: Final = 300
+
+
+def unsupported_in_pod(pod: Mapping[str, Any]) -> list[Cause]:
+    """Return a cause for each field of a pod that the kubelet and the scheduler do not honour."""
+    spec = pod.get("spec") or {}
+    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_tolerations(spec)
+
+
+def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
+    """Return a cause for each field of a node that nothing acts upon."""
+    spec = node.get("spec") or {}
+    causes = [forbidden("spec.configSource", FIELD_TEXT)] if spec.get("configSource") else []
+    return causes + [
+        forbidden(f"spec.taints[{i}].effect", VALUE_TEXT)
+        for i, taint in enumerate(spec.get("taints") or ())
+        if taint.get("effect") == "PreferNoSchedule"
+    ]
+
+
+def unsupported_in_service_account(account: Mapping[str, Any]) -> list[Cause]:
+    """Return a cause for each field of a service account that nothing acts upon."""
+    return [forbidden("imagePullSecrets", FIELD_TEXT)] if account.get("imagePullSecrets") else []
+
+
+def _of_object(obj: Mapping[str, Any], rules: Mapping[str, Rule], path: str) -> list[Cause]:
+    causes = []
+    for name, value in obj.items():
+        if value is None or (value is False and rules.get(name) != _TRUE) or value in ("", [], {}):
+            continue
+        causes += _of_field(value, rules.get(name), f"{path}.{name}")
+    return causes
+
+
+def _of_field(value: Any, rule: Rule | None, path: str) -> list[Cause]:
+    match rule:
+        case None:
+            return [forbidden(path, FIELD_TEXT)]
+        case Honoured():
+            return []
+        case Values(values):
+            return [] if value in values else [forbidden(path, VALUE_TEXT)]
+        case Fields(rules):
+            if isinstance(value, Mapping):
+                return _of_object(value, rules, path)
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                found = [_of_object(item, rules, f"{path}[{i}]") for i, item in enumerate(value)]
+                return [cause for causes in found for cause in causes]
+            return [forbidden(path, FIELD_TEXT)]
+
+
+def _of_limits(spec: Mapping[str, Any]) -> list[Cause]:
+    return [
+        forbidden(f"spec.containers[{i}].resources.limits[ephemeral-storage]", FIELD_TEXT)
+        for i, container in enumerate(spec.get("containers") or ())
+        if "ephemeral-storage" in ((container.get("resources") or {}).get("limits") or {})
+    ]
+
+
+def _of_tolerations(spec: Mapping[str, Any]) -> list[Cause]:
+    """Refuse tolerations for a time: nothing evicts pods yet, so the time would never end."""
+    causes = []
+    for i, toleration in enumerate(spec.get("tolerations") or ()):
+        seconds = toleration.get("tolerationSeconds")
+        by_default = toleration.get("key") in _DEFAULT_TOLERATIONS and seconds == _DEFAULT_TOLERATION_S
+        if seconds is not None and not by_default:
+            causes.append(forbidden(f"spec.tolerations[{i}].tolerationSeconds", FIELD_TEXT))
+    return causes

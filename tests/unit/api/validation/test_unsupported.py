@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+
+from podbay.api.resources import NODES, PODS, SERVICE_ACCOUNTS
+from podbay.api.validation import validate_create
+from podbay.api.validation.unsupported import unsupported_in_pod
+from tests.unit.api.validation.support import lines, pod
+
+FIELD = "Forbidden: podbay does not support this field yet"
+VALUE = "Forbidden: podbay does not support this value yet"
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({"initContainers": [{"name": "i", "image": "i"}]}, "initContainers"),
+        ({"hostPID": True}, "hostPID"),
+        ({"hostIPC": True}, "hostIPC"),
+        ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "dnsConfig"),
+        ({"imagePullSecrets": [{"name": "s"}]}, "imagePullSecrets"),
+        ({"runtimeClassName": "kata"}, "runtimeClassName"),
+        ({"priorityClassName": "high"}, "priorityClassName"),
+        ({"securityContext": {"runAsUser": 0}}, "securityContext.runAsUser"),
+        ({"securityContext": {"runAsNonRoot": True}}, "securityContext.runAsNonRoot"),
+        ({"affinity": {"podAntiAffinity": {"x": []}}}, "affinity.podAntiAffinity"),
+        ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, "volumes[0].hostPath"),
+        ({"schedulingGates": [{"name": "a/b"}]}, "schedulingGates"),
+        ({"aFieldOfNextYear": 1}, "aFieldOfNextYear"),
+    ],
+)
+def test_a_field_that_is_not_honoured_is_refused_by_its_path(spec: dict[str, Any], path: str) -> None:
+    assert lines(unsupported_in_pod(pod(spec))) == [f"spec.{path}: {FIELD}"]
+
+
+@pytest.mark.parametrize(
+    ("container", "path"),
+    [
+        ({"livenessProbe": {"exec": {"command": ["a"]}}}, "livenessProbe"),
+        ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, "lifecycle"),
+        ({"securityContext": {"privileged": True}}, "securityContext.privileged"),
+        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
+         "env[0].valueFrom.resourceFieldRef"),
+        ({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}]}, "volumeMounts[0].subPath"),
+    ],
+)  # fmt: skip
+def test_a_field_of_a_container_too(container: dict[str, Any], path: str) -> None:
+    assert lines(unsupported_in_pod(pod(**container))) == [f"spec.containers[0].{path}: {FIELD}"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"hostPID": False, "hostIPC": False, "hostUsers": True, "initContainers": []},
+        {"priority": 0, "preemptionPolicy": "PreemptLowerPriority", "enableServiceLinks": False},
+        {"securityContext": {}, "dnsPolicy": "Default", "os": {"name": "linux"}, "serviceAccountName": "default"},
+        {"securityContext": {"runAsNonRoot": False, "seccompProfile": {"type": "Unconfined"}}},
+        {"tolerations": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "tolerationSeconds": 300}]},
+        {"volumes": [{"name": "v", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]},
+        {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}},
+    ],
+)
+def test_what_is_honoured_or_a_default_passes(spec: dict[str, Any]) -> None:
+    assert unsupported_in_pod(pod(spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({"hostUsers": False}, "hostUsers"),
+        ({"preemptionPolicy": "Never"}, "preemptionPolicy"),
+        ({"priority": 7}, "priority"),
+        ({"dnsPolicy": "None"}, "dnsPolicy"),
+        ({"os": {"name": "windows"}}, "os.name"),
+        ({"volumes": [{"name": "v", "emptyDir": {"medium": "HugePages"}}]}, "volumes[0].emptyDir.medium"),
+    ],
+)
+def test_a_value_that_is_not_honoured_is_refused(spec: dict[str, Any], path: str) -> None:
+    assert lines(unsupported_in_pod(pod(spec))) == [f"spec.{path}: {VALUE}"]
+
+
+def test_a_toleration_for_a_time_is_refused_because_nothing_evicts() -> None:
+    toleration = {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+    found = lines(unsupported_in_pod(pod({"tolerations": [toleration]})))
+    assert found == [f"spec.tolerations[0].tolerationSeconds: {FIELD}"]
+
+
+def test_a_limit_that_nothing_enforces_is_refused() -> None:
+    found = lines(validate_create(PODS, pod(resources={"limits": {"ephemeral-storage": "1Gi"}})))
+    assert found == [f"spec.containers[0].resources.limits[ephemeral-storage]: {FIELD}"]
+
+
+def test_nodes_and_service_accounts() -> None:
+    taint = {"key": "a", "effect": "PreferNoSchedule"}
+    node = {"metadata": {"name": "n"}, "spec": {"taints": [taint]}}
+    assert lines(validate_create(NODES, node)) == [f"spec.taints[0].effect: {VALUE}"]
+    account = {"metadata": {"name": "a", "namespace": "b"}, "imagePullSecrets": [{"name": "s"}]}
+    assert lines(validate_create(SERVICE_ACCOUNTS, account)) == [f"imagePullSecrets: {FIELD}"]
