@@ -11,7 +11,7 @@ import bisect
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podbay.api.resources import RESOURCES, Resource
@@ -34,6 +34,7 @@ class Event:
     revision: Revision
     current: Entry | None
     previous: Entry | None
+    frames: dict[tuple[str, str], bytes] = field(default_factory=dict)  # made once, shared by all watchers
 
     @property
     def subject(self) -> Entry:

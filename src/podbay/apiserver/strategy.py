@@ -1,0 +1,178 @@
+"""What is special about each kind on its way into the store: what a client may set when, and how it ends.
+
+Pure. Takes the new object, the old one and the time; changes the new one in place. Called after decoding and before
+validation.
+Invariant: a client's write never changes status through the main resource, nor anything but status through ``status``.
+Source: upstream's registry strategies (PrepareForCreate, PrepareForUpdate), field by field.
+"""
+
+import base64
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from podbay.api import resources
+from podbay.api.qos import qos_class
+from podbay.api.resources import Resource
+from podbay.wire.times import format_time, parse_time
+
+Object = dict[str, Any]
+
+_WITH_STATUS: Final = (resources.PODS, resources.NODES, resources.NAMESPACES)
+_UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
+_CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
+_RETURNS_OBJECT: Final = (resources.PODS, resources.SERVICE_ACCOUNTS)
+_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+def prepare_create(resource: Resource, obj: Object) -> None:
+    """Reset what a client may not set when it creates."""
+    if resource is resources.PODS:
+        obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
+        _admit_pod(obj)
+    elif resource is resources.NAMESPACES:
+        obj["status"] = {"phase": "Active"}
+        finalizers = obj.setdefault("spec", {}).setdefault("finalizers", [])
+        if "kubernetes" not in finalizers:
+            finalizers.append("kubernetes")
+    elif resource is resources.SECRETS:
+        _merge_string_data(obj)
+
+
+def prepare_update(resource: Resource, new: Object, old: Object) -> None:
+    """Reset what an update of the main resource may not change."""
+    if resource in _WITH_STATUS:
+        _keep(new, old, "status")
+    if resource is resources.NAMESPACES:
+        _keep(new, old, "spec")
+    elif resource is resources.SECRETS:
+        _merge_string_data(new)
+
+
+def prepare_status(resource: Resource, new: Object, old: Object) -> None:
+    """Keep everything but status (and labels and annotations of it, as upstream)."""
+    for name in [name for name in new if name not in ("status", "metadata", "kind", "apiVersion")]:
+        del new[name]
+    for name in old:
+        if name not in ("status", "metadata"):
+            new[name] = old[name]
+    metadata = dict(old["metadata"])
+    for name in ("labels", "annotations"):
+        value = new["metadata"].get(name)
+        if value:
+            metadata[name] = value
+        else:
+            metadata.pop(name, None)
+    new["metadata"] = metadata
+    if resource is resources.PODS and "status" in new:
+        new["status"].setdefault("qosClass", old.get("status", {}).get("qosClass"))
+
+
+def set_creation_metadata(resource: Resource, obj: Object, *, namespace: str, uid: str, now: datetime) -> None:
+    """Set what the server alone decides about a new object."""
+    metadata = obj["metadata"]
+    for name in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"):
+        metadata.pop(name, None)
+    metadata.pop("generation", None)
+    metadata["uid"] = uid
+    metadata["creationTimestamp"] = format_time(now)
+    if resource.namespaced:
+        metadata["namespace"] = namespace
+
+
+def keep_system_metadata(new: Object, old: Object) -> None:
+    """Take over what an update can never change."""
+    fresh, kept = new["metadata"], old["metadata"]
+    fresh.pop("managedFields", None)
+    fresh.pop("selfLink", None)
+    for name in ("uid", "creationTimestamp", "namespace", "generation", "generateName"):
+        if name in kept:
+            fresh[name] = kept[name]
+        else:
+            fresh.pop(name, None)
+    for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+        if name in kept:
+            fresh[name] = kept[name]
+        else:
+            fresh.pop(name, None)
+
+
+def allows_unconditional_update(resource: Resource) -> bool:
+    """Tell whether an update without resourceVersion is taken."""
+    return resource not in _UNCONDITIONAL_REFUSED
+
+
+def allows_create_on_update(resource: Resource) -> bool:
+    """Tell whether PUT of a missing object creates it."""
+    return resource in _CREATE_ON_UPDATE
+
+
+def returns_deleted_object(resource: Resource) -> bool:
+    """Tell whether a deletion answers with the object instead of a Status."""
+    return resource in _RETURNS_OBJECT
+
+
+def grace_period_s(resource: Resource, obj: Object, asked: int | None) -> int:
+    """Return how long a deletion lets the object live on; 0 is at once."""
+    if resource is not resources.PODS:
+        return 0
+    spec, status = obj.get("spec", {}), obj.get("status", {})
+    period = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
+    if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
+        period = 0
+    return 1 if period < 0 else int(period)
+
+
+def mark_deleted(obj: Object, grace_s: int, now: datetime) -> bool:
+    """Set the deletion fields; a later deletion only shortens. Return whether anything changed."""
+    metadata = obj["metadata"]
+    if "deletionTimestamp" in metadata:
+        left = metadata.get("deletionGracePeriodSeconds", 0)
+        if grace_s >= left:
+            return False
+        began = parse_time(metadata["deletionTimestamp"]) - timedelta(seconds=left)
+        metadata["deletionTimestamp"] = format_time(max(now, began + timedelta(seconds=grace_s)))
+        metadata["deletionGracePeriodSeconds"] = grace_s
+        return True
+    metadata["deletionTimestamp"] = format_time(now + timedelta(seconds=grace_s))
+    metadata["deletionGracePeriodSeconds"] = grace_s
+    return True
+
+
+def is_finished(resource: Resource, obj: Object) -> bool:
+    """Tell whether an object that is being deleted has nothing left that holds it."""
+    metadata = obj["metadata"]
+    if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
+        return False
+    if resource is resources.NAMESPACES and obj.get("spec", {}).get("finalizers"):
+        return False
+    return not metadata.get("deletionGracePeriodSeconds")
+
+
+def _keep(new: Object, old: Object, name: str) -> None:
+    if name in old:
+        new[name] = old[name]
+    else:
+        new.pop(name, None)
+
+
+def _merge_string_data(secret: Object) -> None:
+    plain = secret.pop("stringData", None) or {}
+    if plain:
+        data = secret.setdefault("data", {})
+        for key, value in plain.items():
+            data[key] = base64.b64encode(value.encode()).decode()
+
+
+def _admit_pod(pod: Object) -> None:
+    """Do what upstream's default admission plugins do: priority, and tolerations of a lost node for five minutes."""
+    spec = pod.get("spec", {})
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    tolerations = spec.setdefault("tolerations", [])
+    for key in _TOLERATED:
+        if not any(_tolerates(toleration, key) for toleration in tolerations):
+            tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+
+
+def _tolerates(toleration: Object, key: str) -> bool:
+    return toleration.get("key", "") in (key, "") and toleration.get("effect", "") in ("NoExecute", "")

@@ -1,0 +1,180 @@
+"""GET and LIST: from the cache's bytes, or from the store when an old revision is asked for.
+
+Takes a call; gives one object, or a page of them with a continue token that holds revision and position.
+Invariant: all pages of one list are of one revision; a token whose revision is gone answers 410.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks and
+#resource-versions
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, Final
+
+from podbay.api.errors import BadRequest, Cause, Invalid
+from podbay.apiserver.request_info import Query
+from podbay.apiserver.storage.entry import Entry
+from podbay.apiserver.verbs.call import Call, represent, respond_bytes, respond_entry
+from podbay.apiserver.verbs.selection import Selection, selection
+from podbay.store.interface import Revision, prefix_end
+from podbay.wire import json
+from podbay.wire.http import Response
+
+_PAGE: Final = 500  # keys read from the store at once while a selector thins them out
+
+
+async def get(call: Call) -> Response:
+    """Answer with one object."""
+    version = call.info.query.get("resourceVersion", "")
+    check_resource_version(version)
+    entry = await call.objects.get(call.resource, call.info.namespace, call.info.name, resource_version=version)
+    return respond_entry(call, entry)
+
+
+async def list_(call: Call) -> Response:
+    """Answer with a page of objects. Raises BadRequest, Invalid, Expired, Timeout."""
+    query = call.info.query
+    wanted = selection(call.resource, call.info)
+    limit = _integer(query, "limit")
+    prefix = call.objects.key(call.resource, wanted.namespace, "") if wanted.namespace else _prefix(call)
+    token = query.get("continue", "")
+    version, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
+    check_list_options(version, match, token)
+    if token:
+        revision, start = _decode_token(token, prefix)
+        return await _from_store(call, wanted, start, prefix, limit, revision)
+    if match == "Exact" or (version not in ("", "0") and limit and not match):
+        return await _from_store(call, wanted, prefix, prefix, limit, Revision(int(version)))
+    await call.objects.fresh(version)
+    cache = call.objects.cache
+    found: list[Entry] = []
+    following = ""
+    remaining = 0
+    for entry in cache.of(call.resource).between(prefix, prefix_end(prefix)):
+        if not wanted.matches(entry):
+            continue
+        if limit and len(found) == limit:
+            following = following or entry.key
+            remaining += 1
+            if not wanted.is_everything:
+                break
+        else:
+            found.append(entry)
+    metadata: dict[str, Any] = {"resourceVersion": str(cache.revision)}
+    if following:
+        metadata["continue"] = _encode_token(cache.revision, prefix, following)
+        if wanted.is_everything:
+            metadata["remainingItemCount"] = remaining
+    return _page(call, found, metadata)
+
+
+async def _from_store(
+    call: Call, wanted: Selection, start: str, prefix: str, limit: int, revision: Revision
+) -> Response:
+    """Answer with a page as of an old revision."""
+    found: list[Entry] = []
+    following = ""
+    metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+    position, end = start, prefix_end(prefix)
+    while True:
+        page = await call.objects.range_at(call.resource, position, end, _PAGE, revision)
+        matching = [e for item in page.items if wanted.matches(e := Entry(call.resource.storage, item))]
+        for index, entry in enumerate(matching):
+            if limit and len(found) == limit:
+                following = entry.key
+                if wanted.is_everything:
+                    metadata["remainingItemCount"] = page.count - index
+                break
+            found.append(entry)
+        if following or not page.more or not page.items:
+            break
+        position = page.items[-1].key + "\0"
+    if following:
+        metadata["continue"] = _encode_token(revision, prefix, following)
+    return _page(call, found, metadata)
+
+
+def _page(call: Call, entries: Sequence[Entry], metadata: dict[str, Any]) -> Response:
+    resource = call.resource
+    if call.representation.kind:
+        objects = [json.decode(entry.data_as(resource)) for entry in entries]
+        return respond_bytes(call, json.encode(represent(call, objects, metadata, single=False)))
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+        resource.kind.encode(),
+        resource.api_version.encode(),
+        json.encode(metadata),
+    )
+    # One join with head and tail inside the first and last item: each byte is copied once.
+    parts = [entry.data_as(resource) for entry in entries]
+    if not parts:
+        return respond_bytes(call, head + b"]}")
+    parts[0] = head + parts[0]
+    parts[-1] += b"]}"
+    return respond_bytes(call, b",".join(parts))
+
+
+def check_resource_version(version: str) -> None:
+    """Refuse a resourceVersion that is no number. Raises BadRequest."""
+    if version and not (version.isascii() and version.isdigit()):
+        raise BadRequest(
+            f'invalid resource version "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+        )
+
+
+def check_list_options(version: str, match: str, token: str) -> None:
+    """Refuse combinations that upstream refuses. Raises Invalid, BadRequest."""
+    problem = ""
+    if match and not version:
+        problem = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+    elif match and token:
+        problem = "resourceVersionMatch is forbidden when continue is provided"
+    elif match == "Exact" and version == "0":
+        problem = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+    if problem:
+        raise _invalid_options("FieldValueForbidden", f"Forbidden: {problem}")
+    if match not in ("", "Exact", "NotOlderThan"):
+        raise _invalid_options(
+            "FieldValueNotSupported",
+            f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""',
+        )
+    if token and version not in ("", "0"):
+        raise BadRequest("specifying resource version is not allowed when using continue")
+    check_resource_version(version)
+
+
+def _invalid_options(reason: str, message: str) -> Invalid:
+    return Invalid(
+        f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {message}',
+        details={"group": "meta.k8s.io", "kind": "ListOptions"},
+        causes=[Cause(reason, message, "resourceVersionMatch")],
+    )
+
+
+def _prefix(call: Call) -> str:
+    return call.objects.cache.of(call.resource).prefix
+
+
+def _integer(query: Query, name: str) -> int:
+    text = query.get(name, "")
+    try:
+        return max(0, int(text)) if text else 0
+    except ValueError:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _encode_token(revision: Revision, prefix: str, key: str) -> str:
+    token = json.encode({"v": "meta.k8s.io/v1", "rv": revision, "start": key.removeprefix(prefix)})
+    return base64.urlsafe_b64encode(token).decode().rstrip("=")
+
+
+def _decode_token(token: str, prefix: str) -> tuple[Revision, str]:
+    try:
+        parts = json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        revision, start = parts["rv"], parts["start"]
+        if parts["v"] != "meta.k8s.io/v1" or not isinstance(revision, int) or not isinstance(start, str):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise BadRequest("continue key is not valid: encoded continue token is not valid") from None
+    if ".." in start.split("/") or start.startswith("/"):
+        raise BadRequest("continue key is not valid: start key is outside of the list")
+    return Revision(revision), prefix + start

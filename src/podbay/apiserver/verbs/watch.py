@@ -1,0 +1,209 @@
+"""WATCH: changes as frames, from a resourceVersion on, each once and in order.
+
+Takes a call; gives a stream of JSON frames. The cache offers changes; frames of equal selections and representations
+are made once per change and shared by all watchers.
+Invariant: an object whose match changes is ADDED or DELETED to this watcher; a watcher that does not read is cut off
+when its buffer is full, and never delays the others.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes and #watch-bookmarks
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from podbay.api.errors import BadRequest, Cause, Expired, Invalid
+from podbay.apiserver.storage.cache import Event, ResourceCache
+from podbay.apiserver.storage.entry import Entry
+from podbay.apiserver.verbs.call import Call, represent
+from podbay.apiserver.verbs.read import check_resource_version
+from podbay.apiserver.verbs.selection import Selection, selection
+from podbay.lib.tasks import TaskScope
+from podbay.store.interface import Revision
+from podbay.wire import json
+from podbay.wire.http import JSON, Response
+
+_BUFFER: Final = 10_000  # frames that may wait for one watcher
+_BOOKMARK_S: Final = 60.0
+_TIMEOUT_S: Final = 1800.0  # at least; twice as long at most, so that not all come back at once
+_INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+
+
+async def watch(call: Call) -> Response:
+    """Answer with a stream of frames. Raises BadRequest, Invalid; a version too old is told in the first frame."""
+    query = call.info.query
+    version = query.get("resourceVersion", "")
+    check_resource_version(version)
+    initial = query.get("sendInitialEvents", "")
+    match = query.get("resourceVersionMatch", "")
+    _check_initial(initial, match, bookmarks=query.flag("allowWatchBookmarks"))
+    wanted = selection(call.resource, call.info)
+    timeout_s = _timeout_s(query.get("timeoutSeconds", ""))
+    watcher = Watcher(call, wanted, bookmarks=query.flag("allowWatchBookmarks"))
+    if initial or version in ("", "0"):
+        await call.objects.fresh("" if version in ("", "0") and version != "0" else version)
+        if initial != "false":
+            watcher.begin_with_all(told=bool(initial))
+        watcher.follow_from(call.objects.cache.revision)
+    else:
+        watcher.follow_from(Revision(int(version)))
+    headers = [("Content-Type", f"{JSON};stream=watch" if call.representation.kind else JSON)]
+    return Response(status=200, headers=headers, stream=watcher.frames(timeout_s))
+
+
+class Watcher:
+    """One watch: what is pending for it, and how it is written."""
+
+    def __init__(self, call: Call, wanted: Selection, *, bookmarks: bool) -> None:
+        self._call = call
+        self._wanted = wanted
+        self._bookmarks = bookmarks
+        self._cache: ResourceCache = call.objects.cache.of(call.resource)
+        self._pending: list[bytes] = []
+        self._ready = asyncio.Event()
+        self._ended = False
+        self._ends = [call.objects.cache.on_end(self._end)]
+        self._first_frame = True
+
+    def begin_with_all(self, *, told: bool) -> None:
+        """Let every selected object be ADDED; then say, if asked for, that this was the beginning."""
+        for entry in self._cache.between(self._cache.prefix, self._cache.prefix[:-1] + "0"):
+            if self._wanted.matches(entry):
+                self._push(self._frame("ADDED", entry))
+        if told:
+            self._push(self._bookmark(_INITIAL_END))
+
+    def follow_from(self, revision: Revision) -> None:
+        """Offer every change above a revision. Too old or not there yet is told in a frame, and ends the watch."""
+        if revision < self._cache.window_start:
+            gone = Expired(f"too old resource version: {revision} ({self._cache.window_start})")
+            self._push(b'{"type":"ERROR","object":%b}\n' % json.encode(gone.as_status()))
+            self._end()
+            return
+        for event in self._cache.window:
+            if event.revision > revision:
+                self.offer(event)
+        self._ends.append(self._cache.watch(self._wanted.index, self.offer))
+
+    def offer(self, event: Event) -> None:
+        """Take one change of the cache."""
+        before = event.previous is not None and self._wanted.matches(event.previous)
+        after = event.current is not None and self._wanted.matches(event.current)
+        if after:
+            assert event.current is not None
+            self._push(self._shared_frame(event, "MODIFIED" if before else "ADDED", event.current))
+        elif before:
+            assert event.previous is not None
+            self._push(self._shared_frame(event, "DELETED", event.previous))
+
+    async def frames(self, timeout_s: float) -> AsyncIterator[bytes]:
+        """Yield what is pending, as one chunk each time; end after the timeout. Closing it ends the watch."""
+        clock = self._call.clock
+        async with TaskScope() as scope:
+            try:
+                over = scope.start(self._end_after(timeout_s), name="watch timeout")
+                if self._bookmarks:
+                    scope.start(self._tell_bookmarks(), name="watch bookmarks")
+                while True:
+                    await self._ready.wait()
+                    self._ready.clear()
+                    if self._pending:
+                        chunk, self._pending = b"".join(self._pending), []
+                        with self._call.activity.working("watch frames"):
+                            yield chunk
+                    elif self._ended:
+                        if over.done() and self._bookmarks and clock:
+                            yield self._bookmark()
+                        return
+            finally:
+                for end in self._ends:
+                    end()
+
+    async def _end_after(self, timeout_s: float) -> None:
+        await self._call.clock.sleep(timeout_s)
+        self._end()
+
+    async def _tell_bookmarks(self) -> None:
+        while True:
+            await self._call.clock.sleep(_BOOKMARK_S)
+            self._push(self._bookmark())
+
+    def _push(self, frame: bytes) -> None:
+        if self._ended:
+            return
+        if len(self._pending) >= _BUFFER:
+            self._pending.clear()
+            self._end()
+            return
+        self._pending.append(frame)
+        self._ready.set()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._ready.set()
+
+    def _shared_frame(self, event: Event, kind: str, entry: Entry) -> bytes:
+        revision = event.revision if kind == "DELETED" else None
+        if self._call.representation.kind:
+            return self._frame(kind, entry, revision=revision)
+        key = (kind, self._call.resource.api_version)
+        frame = event.frames.get(key)
+        if frame is None:
+            frame = event.frames[key] = self._frame(kind, entry, revision=revision)
+        return frame
+
+    def _frame(self, kind: str, entry: Entry, *, revision: Revision | None = None) -> bytes:
+        data = entry.data_as(self._call.resource)
+        if revision is not None:
+            old = b'"resourceVersion":"%d"' % entry.revision
+            data = data.replace(old, b'"resourceVersion":"%d"' % revision, 1)
+        if self._call.representation.kind:
+            obj = json.decode(data)
+            table: dict[str, Any] = represent(self._call, [obj], obj["metadata"], single=True)
+            if not self._first_frame:
+                table.pop("columnDefinitions", None)
+            self._first_frame = False
+            data = json.encode(table)
+        return b'{"type":"%b","object":%b}\n' % (kind.encode(), data)
+
+    def _bookmark(self, annotations: dict[str, str] | None = None) -> bytes:
+        metadata: dict[str, Any] = {
+            "resourceVersion": str(self._call.objects.cache.revision),
+            "creationTimestamp": None,
+        }
+        if annotations:
+            metadata["annotations"] = annotations
+        resource = self._call.resource
+        obj: dict[str, Any] = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+        if self._call.representation.kind == "Table":
+            obj = represent(self._call, [], metadata, single=False)
+        return b'{"type":"BOOKMARK","object":%b}\n' % json.encode(obj)
+
+
+def _timeout_s(text: str) -> float:
+    if not text:
+        return _TIMEOUT_S * (1 + random.random())
+    if not text.isdigit():
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return float(text) or _TIMEOUT_S
+
+
+def _check_initial(initial: str, match: str, *, bookmarks: bool) -> None:
+    problems: list[Cause] = []
+    if initial:
+        if match != "NotOlderThan":
+            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            problems.append(Cause("FieldValueForbidden", message, "resourceVersionMatch"))
+        if initial not in ("true", "false", "1", "0"):
+            raise BadRequest(f'invalid value for sendInitialEvents: "{initial}"')
+    elif match:
+        message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        problems.append(Cause("FieldValueForbidden", message, "resourceVersionMatch"))
+    if initial == "true" and not bookmarks:
+        return  # upstream sends the events without the bookmark that ends them
+    if problems:
+        raise Invalid(
+            f'ListOptions.meta.k8s.io "" is invalid: {problems[0].field}: {problems[0].message}',
+            details={"group": "meta.k8s.io", "kind": "ListOptions"},
+            causes=problems,
+        )

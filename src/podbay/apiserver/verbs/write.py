@@ -1,0 +1,252 @@
+"""CREATE, UPDATE and PATCH: an object through decoding, rules, admission and validation into the store.
+
+Takes a call; gives the stored object. Also on the subresource ``status``.
+Invariant: nothing is stored that was not validated against what it replaces, and nothing replaces what was changed
+since it was read: a lost race is Conflict, or for a patch another try.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from podbay.api import schema
+from podbay.api.defaults import set_defaults
+from podbay.api.errors import (
+    AlreadyExists,
+    BadRequest,
+    Cause,
+    Conflict,
+    Invalid,
+    NotFound,
+    StatusError,
+    UnsupportedMediaType,
+)
+from podbay.api.names import generate_name
+from podbay.api.patch import json_patch, merge_patch, strategic_merge_patch
+from podbay.api.resources import Resource
+from podbay.api.validation import validate_create, validate_status_update, validate_update
+from podbay.apiserver import strategy
+from podbay.apiserver.admission import admit_create, admit_node_write
+from podbay.apiserver.bodies import check_size, decode_object, field_validation, media_type, shaped
+from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
+from podbay.apiserver.storage.objects import conflict
+from podbay.apiserver.verbs.call import Call, respond, respond_entry
+from podbay.wire import json
+from podbay.wire.http import Response
+
+_GENERATED_TRIES: Final = 8
+_PATCH_TRIES: Final = 5
+_PATCHES: Final = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+}
+
+
+async def create(call: Call) -> Response:
+    """Store a new object and answer 201."""
+    resource, info = call.resource, call.info
+    obj, warnings = decode_object(call.request, resource.api_version, resource.kind, field_validation(info.query))
+    entry = await create_object(call, obj)
+    return respond(call, entry, status=201, warnings=warnings)
+
+
+async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
+    """Store a decoded object and return its bytes. Also for PUT of an object that is missing."""
+    resource, namespace = call.resource, call.info.namespace
+    _check_namespace(resource, obj, namespace)
+    metadata = obj["metadata"]
+    generated = not metadata.get("name") and bool(metadata.get("generateName"))
+    base = metadata.get("generateName", "")
+    for attempt in range(_GENERATED_TRIES):
+        if generated:
+            metadata["name"] = generate_name(base)
+        prepared = json.decode(json.encode(obj))
+        strategy.set_creation_metadata(
+            resource, prepared, namespace=namespace, uid=str(uuid.uuid4()), now=call.clock.now()
+        )
+        set_defaults(resource, prepared)
+        strategy.prepare_create(resource, prepared)
+        if metadata.get("name"):
+            await admit_create(call.objects, resource, namespace, metadata["name"])
+        admit_node_write(call.identity, resource, prepared)
+        raise_invalid(resource, prepared, validate_create(resource, prepared))
+        stored = converted(prepared, resource.storage)
+        try:
+            if call.is_dry_run:
+                return await _dry_create(call, stored)
+            return (await call.objects.create(resource, stored)).data_as(resource)
+        except AlreadyExists:
+            if not generated or attempt == _GENERATED_TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def update(call: Call) -> Response:
+    """Replace an object by the one in the body."""
+    resource, info = call.resource, call.info
+    obj, warnings = decode_object(call.request, resource.api_version, resource.kind, field_validation(info.query))
+    _check_namespace(resource, obj, info.namespace)
+    name = obj["metadata"].setdefault("name", info.name)
+    if name != info.name:
+        raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({info.name})")
+    while True:
+        try:
+            old = await call.objects.get(resource, info.namespace, info.name)
+        except NotFound:
+            if not strategy.allows_create_on_update(resource) or info.subresource:
+                raise
+            if obj["metadata"].get("uid"):
+                raise conflict(resource, name, _uid_problem(obj["metadata"]["uid"], "")) from None
+            return respond(call, await create_object(call, obj), status=201, warnings=warnings)
+        try:
+            return await _replace(call, old, json.decode(json.encode(obj)), warnings)
+        except Conflict:
+            if obj["metadata"].get("resourceVersion"):
+                raise
+            current = await call.objects.get(resource, info.namespace, info.name)
+            if current.revision == old.revision:
+                raise
+
+
+async def patch(call: Call) -> Response:
+    """Change an object as the body says: a JSON, merge or strategic merge patch."""
+    resource, info = call.resource, call.info
+    check_size(call.request)
+    media = media_type(call.request)
+    kind = _PATCHES.get(media)
+    if kind is None:
+        accepted = ", ".join(_PATCHES)
+        raise UnsupportedMediaType(
+            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        )
+    try:
+        changes = json.decode(call.request.body)
+    except ValueError as error:
+        raise BadRequest(f"error decoding patch: {error}") from None
+    level = field_validation(info.query)
+    for attempt in range(_PATCH_TRIES):
+        old = await call.objects.get(resource, info.namespace, info.name)
+        before = json.decode(old.data_as(resource))
+        patched = _apply(call, kind, before, changes)
+        new, problems = shaped(patched, resource.api_version, resource.kind, [])
+        if problems and level == "Strict":
+            raise BadRequest(f"strict decoding error: {', '.join(problems)}")
+        if new["metadata"].get("name") != info.name:
+            raise BadRequest(
+                f"the name of the object ({new['metadata'].get('name', '')}) does not match the name on the URL"
+                f" ({info.name})"
+            )
+        given = new["metadata"].get("resourceVersion")
+        try:
+            return await _replace(call, old, new, problems if level == "Warn" else [])
+        except Conflict:
+            if given != str(old.revision) or attempt == _PATCH_TRIES - 1:
+                raise
+            if (await call.objects.get(resource, info.namespace, info.name)).revision == old.revision:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequence[str]) -> Response:
+    """Validate a new state against the old one and store it."""
+    resource = call.resource
+    before = json.decode(old.data_as(resource))
+    _check_preconditions(resource, old, before, new)
+    strategy.keep_system_metadata(new, before)
+    new["metadata"].pop("resourceVersion", None)
+    set_defaults(resource, new)
+    admit_node_write(call.identity, resource, new)
+    if call.info.subresource == "status":
+        strategy.prepare_status(resource, new, before)
+        problems = validate_status_update(resource, new, before)
+    else:
+        strategy.prepare_update(resource, new, before)
+        problems = validate_update(resource, new, before)
+    raise_invalid(resource, new, problems)
+    stored = converted(new, resource.storage)
+    if call.is_dry_run:
+        return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)
+    if strategy.is_finished(resource, stored):
+        await call.objects.delete(resource, old)
+        return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)
+    return respond_entry(call, await call.objects.update(resource, old, stored), warnings=warnings)
+
+
+def _apply(call: Call, kind: str, before: dict[str, Any], changes: Any) -> dict[str, Any]:
+    resource = call.resource
+    try:
+        if kind == "json":
+            patched = json_patch(before, changes)
+        elif not isinstance(changes, dict):
+            raise BadRequest("error decoding patch: the patch must be an object")
+        elif kind == "merge":
+            patched = merge_patch(before, changes)
+        else:
+            patched = strategic_merge_patch(before, changes, schema.definition(resource.api_version, resource.kind))
+    except StatusError:
+        raise
+    except ValueError as error:
+        if kind == "json":
+            raise Invalid(f"the server rejected our request due to an error in our request: {error}") from None
+        raise BadRequest(str(error)) from None
+    if not isinstance(patched, dict):
+        raise BadRequest("the patch does not leave an object")
+    if not isinstance(patched.get("metadata"), dict):
+        raise BadRequest("the patch does not leave the object's metadata")
+    if patched.get("kind") != resource.kind or patched.get("apiVersion") != resource.api_version:
+        raise BadRequest("the patch may not change kind or apiVersion")
+    return patched
+
+
+def _check_namespace(resource: Resource, obj: dict[str, Any], namespace: str) -> None:
+    given = obj["metadata"].get("namespace", "")
+    if not resource.namespaced:
+        if given:
+            obj["metadata"].pop("namespace")
+        return
+    if given and given != namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    obj["metadata"]["namespace"] = namespace
+
+
+def _check_preconditions(resource: Resource, old: Entry, before: dict[str, Any], new: dict[str, Any]) -> None:
+    metadata = new["metadata"]
+    version, uid = metadata.get("resourceVersion", ""), metadata.get("uid", "")
+    if uid and uid != before["metadata"]["uid"]:
+        raise conflict(resource, old.name, _uid_problem(uid, before["metadata"]["uid"]))
+    if version in ("", "0"):
+        if not strategy.allows_unconditional_update(resource):
+            message = "Invalid value: 0x0: must be specified for an update"
+            raise_invalid(resource, new, [Cause("FieldValueInvalid", message, "metadata.resourceVersion")])
+    elif version != str(old.revision):
+        raise conflict(resource, old.name)
+
+
+def _uid_problem(wanted: str, found: str) -> str:
+    return f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+
+
+async def _dry_create(call: Call, obj: dict[str, Any]) -> bytes:
+    metadata = obj["metadata"]
+    cache = call.objects.cache.of(call.resource)
+    key = call.objects.key(call.resource, metadata.get("namespace", ""), metadata["name"])
+    if key in cache.entries:
+        raise AlreadyExists.object(call.resource.group, call.resource.plural, metadata["name"])
+    return json.encode(converted(obj, call.resource))
+
+
+def raise_invalid(resource: Resource, obj: dict[str, Any], causes: Sequence[Cause]) -> None:
+    """Raise upstream's Invalid for field errors, if there are any."""
+    if not causes:
+        return
+    texts = [f"{cause.field}: {cause.message}" for cause in causes]
+    told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    metadata = obj["metadata"]
+    name = metadata.get("name") or metadata.get("generateName", "")
+    qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = {"name": name, "kind": resource.kind} | ({"group": resource.group} if resource.group else {})
+    if not name:
+        del details["name"]
+    raise Invalid(f'{qualified} "{name}" is invalid: {told}', details=details, causes=causes)
