@@ -54,7 +54,7 @@ def validate_metadata(obj: Mapping[str, Any], name_rule: NameRule, *, namespaced
 
 
 def validate_metadata_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
-    """Return what is wrong with a change of metadata."""
+    """Return what is wrong with a change of metadata. Its resourceVersion is the server's matter."""
     now, before = new.get("metadata") or {}, old.get("metadata") or {}
     causes = []
     if before.get("deletionTimestamp"):
@@ -66,8 +66,6 @@ def validate_metadata_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> 
                 f"[]string{{{shown}}}"
             )
             causes.append(forbidden("metadata.finalizers", detail))
-    if not now.get("resourceVersion"):
-        causes.append(invalid("metadata.resourceVersion", "", "must be specified for an update"))
     if (now.get("generation") or 0) < (before.get("generation") or 0):
         causes.append(invalid("metadata.generation", now.get("generation") or 0, "must not be decremented"))
     for name in _FIXED:

@@ -83,7 +83,6 @@ def test_a_namespaces_name_has_no_dots() -> None:
         ({"labels": {"a": "b"}}, []),
         ({"name": "other"}, ['metadata.name: Invalid value: "other": field is immutable']),
         ({"uid": "v"}, ['metadata.uid: Invalid value: "v": field is immutable']),
-        ({"resourceVersion": ""}, ['metadata.resourceVersion: Invalid value: "": must be specified for an update']),
         (
             {"deletionTimestamp": "2026-01-01T00:00:00Z"},
             ['metadata.deletionTimestamp: Invalid value: "2026-01-01T00:00:00Z": field is immutable'],
