@@ -1,0 +1,114 @@
+"""What Kubernetes accepts with a warning: old labels, doubled variables and ports, names that make poor host names.
+
+Takes a new, defaulted, valid object; gives texts for the response's Warning headers. Invariant: a warning never
+changes the outcome.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#warnings
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from podbay.api import names, resources
+from podbay.api.quantity import Quantity
+from podbay.api.resources import Resource
+
+_OLD_NODE_LABELS: Final = {
+    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
+    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
+    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
+    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
+    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+}
+_OLD_ANNOTATIONS: Final = {
+    "scheduler.alpha.kubernetes.io/critical-pod": (
+        'non-functional in v1.16+; use the "priorityClassName" field instead'
+    ),
+    "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+    "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+}
+_SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
+_SECCOMP_TEXT: Final = r"non-functional in v1.27+; use the \"seccompProfile\" field instead"  # upstream's backslashes
+
+
+def warnings_on_create(resource: Resource, obj: Mapping[str, Any]) -> list[str]:
+    """Return the warnings that upstream gives when such an object is created."""
+    if resource is resources.PODS:
+        return list(_of_pod(obj))
+    return []
+
+
+def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
+    metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
+    if problems := names.dns1123_label_problems(metadata.get("name") or ""):
+        yield (
+            "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label "
+            f"is recommended: [{' '.join(problems)}]"
+        )
+    yield from _old_labels(spec)
+    annotations = metadata.get("annotations") or {}
+    for key, text in _OLD_ANNOTATIONS.items():
+        if key in annotations:
+            yield f"metadata.annotations[{key}]: {text}"
+    for key in sorted(annotations):
+        if key == _SECCOMP_POD or key.startswith(_SECCOMP_CONTAINER):
+            yield f"metadata.annotations[{key}]: {_SECCOMP_TEXT}"
+    containers = spec.get("containers") or ()
+    for i, container in enumerate(containers):
+        yield from _fractions(container, f"spec.containers[{i}].resources")
+        yield from _hidden_variables(container, f"spec.containers[{i}].env")
+    yield from _doubled_ports(containers)
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        text = "must be >= 0; negative values are invalid and will be treated as 1"
+        yield f"spec.terminationGracePeriodSeconds: {text}"
+
+
+def _old_labels(spec: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(spec.get("nodeSelector") or ()):
+        if key in _OLD_NODE_LABELS:
+            yield f"spec.nodeSelector[{key}]: {_OLD_NODE_LABELS[key]}"
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    needed = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+    for i, term in enumerate(needed.get("nodeSelectorTerms") or ()):
+        for j, expression in enumerate(term.get("matchExpressions") or ()):
+            key = expression.get("key", "")
+            if key in _OLD_NODE_LABELS:
+                yield f"{path}[{i}].matchExpressions[{j}].key: {key} is {_OLD_NODE_LABELS[key]}"
+
+
+def _fractions(container: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in ("memory", "ephemeral-storage"):
+        for kind in ("limits", "requests"):
+            amounts = (container.get("resources") or {}).get(kind) or {}
+            if name in amounts and Quantity.parse(amounts[name]).milli % 1000:
+                text = f'fractional byte value "{amounts[name]}" is invalid, must be an integer'
+                yield f"{path}.{kind}[{name}]: {text}"
+
+
+def _hidden_variables(container: Mapping[str, Any], path: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for i, variable in enumerate(container.get("env") or ()):
+        name, value = variable.get("name", ""), variable.get("value", "")
+        reference = f"$({name})"
+        builds_on = variable.get("valueFrom") is None and reference in value and value != reference
+        if name in seen and not builds_on:
+            yield f'{path}[{i}]: hides previous definition of "{name}", which may be dropped when using apply'
+        seen.add(name)
+
+
+def _doubled_ports(containers: Any) -> Iterator[str]:
+    seen: dict[tuple[int, str], list[tuple[str, int, str]]] = {}
+    for i, container in enumerate(containers):
+        for j, port in enumerate(container.get("ports") or ()):
+            here = f"spec.containers[{i}].ports[{j}]"
+            host, address = port.get("hostPort") or 0, port.get("hostIP") or ""
+            others = seen.setdefault((port.get("containerPort") or 0, port.get("protocol") or ""), [])
+            for where, other_host, other_address in others:
+                if (address, host) == (other_address, other_host):
+                    yield f"{here}: duplicate port definition with {where}"
+                elif not host or not other_host:
+                    yield f"{here}: overlapping port definition with {where}"
+                elif host == other_host and bool(address) != bool(other_address):
+                    yield f"{here}: dangerously ambiguous port definition with {where}"
+            others.append((here, host, address))

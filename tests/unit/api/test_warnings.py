@@ -1,0 +1,62 @@
+from typing import Any
+
+import pytest
+
+from podbay.api.resources import CONFIG_MAPS, PODS
+from podbay.api.warnings import warnings_on_create
+from tests.unit.api.validation.support import pod
+
+
+@pytest.mark.parametrize(
+    ("spec", "container", "expected"),
+    [
+        ({}, {}, []),
+        (
+            {"nodeSelector": {"beta.kubernetes.io/os": "linux"}},
+            {},
+            [
+                'spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead',
+            ],
+        ),
+        (
+            {"terminationGracePeriodSeconds": -1},
+            {},
+            ["spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"],
+        ),
+        (
+            {},
+            {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
+            ['spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply'],
+        ),
+        ({}, {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "$(A)2"}]}, []),
+        (
+            {},
+            {"ports": [{"containerPort": 80}, {"containerPort": 80}]},
+            ["spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]"],
+        ),
+        (
+            {},
+            {"ports": [{"containerPort": 80}, {"containerPort": 80, "hostPort": 8080}]},
+            ["spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]"],
+        ),
+        ({}, {"ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "UDP"}]}, []),
+        (
+            {},
+            {"resources": {"requests": {"memory": "100m"}}},
+            [
+                'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an '
+                "integer"
+            ],
+        ),
+    ],
+)
+def test_a_pod_that_is_odd_but_valid(spec: dict[str, Any], container: dict[str, Any], expected: list[str]) -> None:
+    assert warnings_on_create(PODS, pod(spec, **container)) == expected
+
+
+def test_a_name_that_is_no_host_name() -> None:
+    assert warnings_on_create(PODS, pod(metadata={"name": "a.b"})) == [
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is "
+        "recommended: [must not contain dots]"
+    ]
+    assert warnings_on_create(CONFIG_MAPS, {"metadata": {"name": "a.b"}}) == []
