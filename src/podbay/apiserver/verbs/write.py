@@ -25,7 +25,7 @@ from podbay.api.errors import (
 from podbay.api.names import generate_name
 from podbay.api.patch import json_patch, merge_patch, strategic_merge_patch
 from podbay.api.resources import Resource
-from podbay.api.validation import validate_create, validate_status_update, validate_update
+from podbay.api.validation import invalid_object, validate_create, validate_status_update, validate_update
 from podbay.apiserver import strategy
 from podbay.apiserver.admission import admit_create, admit_node_write
 from podbay.apiserver.bodies import check_size, decode_object, field_validation, media_type, shaped
@@ -241,12 +241,5 @@ def raise_invalid(resource: Resource, obj: dict[str, Any], causes: Sequence[Caus
     """Raise upstream's Invalid for field errors, if there are any."""
     if not causes:
         return
-    texts = [f"{cause.field}: {cause.message}" for cause in causes]
-    told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     metadata = obj["metadata"]
-    name = metadata.get("name") or metadata.get("generateName", "")
-    qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    details = {"name": name, "kind": resource.kind} | ({"group": resource.group} if resource.group else {})
-    if not name:
-        del details["name"]
-    raise Invalid(f'{qualified} "{name}" is invalid: {told}', details=details, causes=causes)
+    raise invalid_object(resource, metadata.get("name") or metadata.get("generateName", ""), causes)

@@ -1,0 +1,23 @@
+"""What an API server is told: who may come in by token, which version it says it is, how to reach kubelets.
+
+Made by ``standalone`` and by tests.
+"""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from podbay.apiserver.identity import Identity
+from podbay.wire.http import Handler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerConfig:
+    """See the module. ``kubelet_tls`` makes the context with which kubelets are called, afresh when it renews."""
+
+    tokens: Mapping[str, Identity] = field(default_factory=dict)
+    minor: str = "33"
+    git_version: str = "v1.33.1+podbay"
+    address: str = "127.0.0.1:6443"
+    kubelet_tls: Callable[[], ssl.SSLContext] | None = None
+    registry: Handler | None = None

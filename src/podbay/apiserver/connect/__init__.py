@@ -1,0 +1,163 @@
+"""log, exec, attach and portforward: from a client, past the API server, to the kubelet of the pod's node.
+
+Takes a call on one of these subresources; gives a response that streams, or that takes the connection over and copies
+bytes both ways. What flows is the client's and the kubelet's business (SPDY or WebSocket).
+Source: https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/#api-server-to-kubelet
+"""
+
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from podbay.api import resources
+from podbay.api.errors import BadRequest, InternalError, NotFound, ServiceUnavailable
+from podbay.apiserver.config import ApiServerConfig
+from podbay.apiserver.verbs.call import Call
+from podbay.client.aiohttp_transport import AiohttpTransport
+from podbay.client.configuration import ClientConfig
+from podbay.client.requests import request
+from podbay.client.transport import TransportError
+from podbay.serving.takeover import Connection, open_upgraded, pipe, take_over
+from podbay.wire.http import Request, Response
+
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+_PASSED_ON: Final = (
+    "upgrade", "connection", "x-stream-protocol-version", "sec-websocket-key", "sec-websocket-version",
+    "sec-websocket-protocol", "sec-websocket-extensions",
+)  # fmt: skip
+_FLAGS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
+
+
+async def connect(call: Call, config: ApiServerConfig) -> Response:
+    """Answer a streaming subresource. Raises BadRequest, NotFound, ServiceUnavailable."""
+    entry = await call.objects.get(resources.PODS, call.info.namespace, call.info.name)
+    pod = entry.object()
+    sub = call.info.subresource
+    node_name = pod.get("spec", {}).get("nodeName")
+    container = _container(call, pod) if sub != "portforward" else ""
+    if not node_name:
+        if sub == "log":
+            return Response(status=200, headers=[("Content-Type", "text/plain")])
+        raise BadRequest(f"pod {call.info.name} does not have a host assigned")
+    target = _target(call, container)
+    server = await _kubelet(call, node_name)
+    if config.kubelet_tls is None:
+        raise ServiceUnavailable("this server has no credentials for kubelets")
+    if sub == "log":
+        return await _log(config, server, target)
+    if not call.request.headers.get("Upgrade"):
+        raise BadRequest("Upgrade request required")
+    return await _upgrade(config, call.request, server + target)
+
+
+async def _log(config: ApiServerConfig, server: str, target: str) -> Response:
+    assert config.kubelet_tls is not None
+    transport = AiohttpTransport(ClientConfig(server=server), tls=config.kubelet_tls())
+    try:
+        answer = await transport.send(request("GET", target, accept="*/*"))
+    except TransportError as error:
+        await transport.close()
+        raise InternalError(f"Get {server}{target.partition('?')[0]}: {error}") from error
+    media = [("Content-Type", "text/plain")]
+    if answer.stream is None:
+        await transport.close()
+        kept = [(name, value) for name, value in answer.headers if name.lower() == "content-type"]
+        return Response(status=answer.status, headers=kept or media, body=answer.body)
+    stream = answer.stream
+
+    async def chunks() -> Any:
+        try:
+            async for chunk in stream:
+                yield chunk
+        except TransportError:
+            return  # the kubelet went away: the log ends here
+        finally:
+            await transport.close()
+
+    return Response(status=200, headers=media, stream=chunks())
+
+
+async def _upgrade(config: ApiServerConfig, asked: Request, url: str) -> Response:
+    """Ask the kubelet to upgrade as the client asked; hand its answer and then every byte through."""
+    assert config.kubelet_tls is not None
+    headers = [(name, value) for name, value in asked.headers.items() if name.lower() in _PASSED_ON]
+    try:
+        kubelet, head, status = await open_upgraded(url, asked.method, headers, tls=config.kubelet_tls())
+    except (OSError, TimeoutError) as error:
+        raise InternalError(f"error dialing backend: {error or 'timed out'}") from error
+    if status != 101:
+        return await _refused(kubelet, head, status)
+
+    async def upgrade(connection: Any) -> None:
+        try:
+            client = take_over(connection)
+        except ConnectionResetError:
+            kubelet.close()
+            return
+        client.writer.write(head)
+        await pipe(client, kubelet)
+
+    return Response(status=101, upgrade=upgrade)
+
+
+async def _refused(kubelet: Connection, head: bytes, status: int) -> Response:
+    fields = dict(
+        (line.split(b":", 1)[0].strip().lower().decode("latin-1"), line.split(b":", 1)[1].strip().decode("latin-1"))
+        for line in head.split(b"\r\n")[1:]
+        if b":" in line
+    )
+    length = int(fields.get("content-length", "0"))
+    try:
+        body = await kubelet.reader.readexactly(length) if length else b""
+    finally:
+        kubelet.close()
+    return Response(status=status, headers=[("Content-Type", fields.get("content-type", "text/plain"))], body=body)
+
+
+def _container(call: Call, pod: dict[str, Any]) -> str:
+    """Return the container a request means. Raises BadRequest in upstream's words."""
+    spec = pod.get("spec", {})
+    names = [c["name"] for c in spec.get("containers", ())]
+    every = names + [c["name"] for part in ("initContainers", "ephemeralContainers") for c in spec.get(part, ())]
+    wanted = call.info.query.get("container", "")
+    if wanted:
+        if wanted not in every:
+            raise BadRequest(f"container {wanted} is not valid for pod {call.info.name}")
+        return str(wanted)
+    if len(names) == 1:
+        return str(names[0])
+    default = (pod["metadata"].get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    if default in names:
+        return str(default)
+    raise BadRequest(f"a container name must be specified for pod {call.info.name}, choose one of: [{' '.join(names)}]")
+
+
+def _target(call: Call, container: str) -> str:
+    """Return the kubelet's path and query for a request."""
+    info, query = call.info, call.info.query
+    place = f"{quote(info.namespace)}/{quote(info.name)}"
+    if info.subresource == "log":
+        passed = [(n, v) for n, v in query.pairs if n not in ("container", "pretty")]
+        return f"/containerLogs/{place}/{quote(container)}" + (f"?{urlencode(passed)}" if passed else "")
+    if info.subresource == "portforward":
+        ports = [("port", port) for value in query.all("ports") for port in value.split(",")]
+        return f"/portForward/{place}" + (f"?{urlencode(ports)}" if ports else "")
+    passed = [("command", value) for value in query.all("command")]
+    passed += [(theirs, "1") for ours, theirs in _FLAGS if query.flag(ours)]
+    if not any(name != "command" for name, _ in passed):
+        raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+    return f"/{info.subresource}/{place}/{quote(container)}?{urlencode(passed)}"
+
+
+async def _kubelet(call: Call, node_name: str) -> str:
+    """Return the URL of a node's kubelet, from the node's status."""
+    try:
+        node = (await call.objects.get(resources.NODES, "", node_name)).object()
+    except NotFound:
+        raise InternalError(f'the node "{node_name}" of the pod is not there') from None
+    status = node.get("status", {})
+    addresses = {a["type"]: a["address"] for a in status.get("addresses", ())}
+    address = addresses.get("InternalIP") or addresses.get("Hostname")
+    port = status.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port", 10250)
+    if not address:
+        raise InternalError(f'the node "{node_name}" has no address')
+    return f"https://{address}:{port}"

@@ -1,0 +1,216 @@
+"""The API server: a handler from requests to responses, over one store.
+
+Takes requests from a door (HTTPS or in process) with the identity that TLS gave; walks them through authentication,
+authorization and the verbs; answers every error as a Status. Owns the cache and the standard namespaces.
+Invariant: nothing reaches a verb that was not authenticated and authorized.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from podbay.api import resources
+from podbay.api.errors import InternalError, MethodNotAllowed, NotFound, ServiceUnavailable, StatusError
+from podbay.api.resources import Resource, Subresource
+from podbay.apiserver import documents, health
+from podbay.apiserver.authorization import REGISTRY_PATH, authorize
+from podbay.apiserver.config import ApiServerConfig
+from podbay.apiserver.connect import connect
+from podbay.apiserver.identity import Identity, authenticate
+from podbay.apiserver.metrics import MEDIA, Metrics
+from podbay.apiserver.negotiation import Representation, negotiate
+from podbay.apiserver.request_info import RequestInfo, parse_target
+from podbay.apiserver.storage.objects import Objects
+from podbay.apiserver.strategy import prepare_create, set_creation_metadata
+from podbay.apiserver.verbs import delete, pods, read, write
+from podbay.apiserver.verbs.call import Call
+from podbay.apiserver.verbs.watch import watch
+from podbay.lib.activity import Activity
+from podbay.lib.clock import Clock
+from podbay.store.errors import StoreError
+from podbay.store.interface import Store
+from podbay.wire import json
+from podbay.wire.http import JSON, Request, Response
+
+_log = logging.getLogger(__name__)
+
+NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_LAG_S: Final = 1.0
+_HEALTH: Final = ("/livez", "/readyz", "/healthz")
+_VERBS: Final = {
+    "create": write.create,
+    "get": read.get,
+    "list": read.list_,
+    "watch": watch,
+    "update": write.update,
+    "patch": write.patch,
+    "delete": delete.delete,
+    "deletecollection": delete.delete_collection,
+}
+
+
+class ApiServer:
+    """See the module. ``start``, then ``handle`` requests, then ``close``."""
+
+    def __init__(self, store: Store, clock: Clock, config: ApiServerConfig, activity: Activity | None = None) -> None:
+        self._clock = clock
+        self._config = config
+        self._activity = activity or Activity()
+        self.objects = Objects(store, clock, self._activity)
+        self.metrics = Metrics()
+        self._ready = False
+
+    async def start(self) -> None:
+        """Fill the cache and make the namespaces that every cluster has."""
+        await self.objects.cache.start()
+        for name in NAMESPACES:
+            await self._make_namespace(name)
+        self._ready = True
+
+    async def close(self) -> None:
+        """End every watch. The store stays open: it is its opener's."""
+        self._ready = False
+        await self.objects.cache.close()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; every error is a Status."""
+        info = parse_target(request.method, request.target)
+        began = self._clock.monotonic()
+        self.metrics.inflight.inc()
+        try:
+            with self._activity.working("request"):
+                response = await self._answer(request, info)
+        except StatusError as error:
+            response = _failure(error)
+        except StoreError as error:
+            response = _failure(ServiceUnavailable(str(error)))
+        except Exception:
+            _log.exception("%s %s", request.method, info.path)
+            response = _failure(InternalError("Internal error occurred: see the server's log"))
+        finally:
+            self.metrics.inflight.dec()
+        subject = (info.group, info.version, info.resource, info.subresource)
+        self.metrics.request(info.verb.upper(), subject if info.resource else ("", "", "", ""), response.status)
+        if response.stream is None and response.upgrade is None:
+            self.metrics.observe(info.verb.upper(), info.resource, self._clock.monotonic() - began)
+        return response
+
+    def pods_of_node(self, node: str) -> Iterable[Mapping[str, Any]]:
+        """Yield the pods that are bound to a node."""
+        for entry in self.objects.cache.of(resources.PODS).entries.values():
+            if entry.fields(resources.PODS)["spec.nodeName"] == node:
+                yield entry.object()
+
+    async def _answer(self, request: Request, info: RequestInfo) -> Response:
+        identity = authenticate(request, self._config.tokens)
+        authorize(identity, info, self.pods_of_node)
+        if not info.is_resource:
+            return await self._answer_path(request, info)
+        resource = resources.find(info.group, info.version, info.resource)
+        if resource is None:
+            raise NotFound("the server could not find the requested resource")
+        return await self._answer_resource(request, info, resource, identity)
+
+    async def _answer_path(self, request: Request, info: RequestInfo) -> Response:
+        path = info.path
+        if path.startswith(_HEALTH):
+            return health.answer(path, info.query, self._checks())
+        if path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/"):
+            if self._config.registry is None:
+                raise NotFound("this server has no image registry")
+            return await self._config.registry(request)
+        if path == "/metrics":
+            self._measure()
+            return Response(status=200, headers=[("Content-Type", MEDIA)], body=self.metrics.text())
+        if info.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(f"the server does not allow {info.method} on {path}")
+        response = await documents.answer(request, info, self._config)
+        if response is None:
+            raise NotFound("the server could not find the requested resource")
+        return response
+
+    async def _answer_resource(
+        self, request: Request, info: RequestInfo, resource: Resource, identity: Identity
+    ) -> Response:
+        plain = info.subresource in ("log", "exec", "attach", "portforward")
+        call = Call(
+            request=request,
+            info=info,
+            resource=resource,
+            identity=identity,
+            objects=self.objects,
+            clock=self._clock,
+            activity=self._activity,
+            representation=Representation() if plain else negotiate(request.headers.get("Accept")),
+        )
+        if info.subresource:
+            return await self._answer_subresource(call)
+        if info.verb not in resource.verbs or info.verb not in _VERBS:
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        if resource is resources.BINDINGS:
+            return await pods.bind(call)
+        if info.name and info.verb == "create":
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
+            raise NotFound("the server could not find the requested resource")
+        return await _VERBS[info.verb](call)
+
+    async def _answer_subresource(self, call: Call) -> Response:
+        info = call.info
+        sub: Subresource | None = next((s for s in call.resource.subresources if s.name == info.subresource), None)
+        if sub is None:
+            raise NotFound("the server could not find the requested resource")
+        if info.verb not in sub.verbs:
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        match sub.name:
+            case "status":
+                return await _VERBS[info.verb](call)
+            case "binding":
+                return await pods.bind(call)
+            case "finalize":
+                return await pods.finalize_namespace(call)
+            case _:
+                return await connect(call, self._config)
+
+    def _checks(self) -> dict[str, health.Check]:
+        def cache() -> str | None:
+            failed = self.objects.cache.failed
+            return str(failed) if failed is not None else None
+
+        return {
+            "ping": lambda: None,
+            "log": lambda: None,
+            "etcd": cache,
+            "informer-sync": lambda: None if self._ready else "the cache is not filled yet",
+            "poststarthook/start-system-namespaces-controller": lambda: (
+                None if self._ready else "the namespaces are not there yet"
+            ),
+        }
+
+    def _measure(self) -> None:
+        cache = self.objects.cache
+        self.metrics.revision.set(cache.revision)
+        for resource in resources.RESOURCES:
+            if resource.stored_as is None:
+                part = cache.of(resource)
+                self.metrics.objects.labels(resource.group_resource).set(len(part.entries))
+                self.metrics.watchers.labels(resource.group_resource).set(part.watcher_count)
+
+    async def _make_namespace(self, name: str) -> None:
+        key = self.objects.key(resources.NAMESPACES, "", name)
+        if key in self.objects.cache.of(resources.NAMESPACES).entries:
+            return
+        labels = {"kubernetes.io/metadata.name": name}
+        obj: dict[str, Any] = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name, "labels": labels}}
+        set_creation_metadata(resources.NAMESPACES, obj, namespace="", uid=str(uuid.uuid4()), now=self._clock.now())
+        prepare_create(resources.NAMESPACES, obj)
+        await self.objects.create(resources.NAMESPACES, obj)
+
+
+def _failure(error: StatusError) -> Response:
+    headers = [("Content-Type", JSON)]
+    retry = error.details.get("retryAfterSeconds")
+    if retry:
+        headers.append(("Retry-After", str(retry)))
+    return Response(status=error.code, headers=headers, body=json.encode(error.as_status()))

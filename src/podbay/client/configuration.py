@@ -1,0 +1,44 @@
+"""Where a server is and how to prove who we are: what a kubeconfig's context comes down to.
+
+Made by ``kubeconfig`` or by ``standalone``; taken by the transports.
+"""
+
+import os
+import ssl
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """One server and one identity. PEM texts are bytes; empty means none."""
+
+    server: str
+    ca_pem: bytes = b""
+    client_cert_pem: bytes = b""
+    client_key_pem: bytes = b""
+    token: str = ""
+    namespace: str = "default"
+    insecure: bool = False
+    server_name: str = ""
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return the TLS context, or None for plain HTTP. Raises ssl.SSLError for unusable PEM."""
+        if not self.server.startswith("https:"):
+            return None
+        context = ssl.create_default_context(cadata=self.ca_pem.decode() if self.ca_pem else None)
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.client_cert_pem and self.client_key_pem:
+            load_pair(context, self.client_cert_pem, self.client_key_pem)
+        return context
+
+
+def load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -> None:
+    """Load a certificate and its key, which ``ssl`` only takes from a file: one in memory, gone at once."""
+    descriptor = os.memfd_create("client-pair")
+    try:
+        os.write(descriptor, certificate_pem + b"\n" + key_pem)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
