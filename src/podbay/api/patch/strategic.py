@@ -14,6 +14,7 @@ from typing import Any, Final
 from podbay.api.patch.element_order import (
     check_order,
     interleaved,
+    is_deletion,
     key_of,
     position,
     split_by,
@@ -161,7 +162,18 @@ class _Merge:
         else:
             merged = said
         from_patch, server_only = split_by(merged, order, rules.merge_key)
-        return interleaved(from_patch, order, server_only, before or [], rules.merge_key)
+        server_order = _kept_and_added(before or [], said or [], rules.merge_key)
+        return interleaved(from_patch, order, server_only, server_order, rules.merge_key)
+
+
+def _kept_and_added(before: list[Any], said: list[Any], merge_key: str) -> list[Any]:
+    """Return the order that the server's own items keep: as before, and new items in the room of deleted ones."""
+    if not merge_key:
+        return before
+    deleted = [item[merge_key] for item in said if is_deletion(item) and merge_key in item]
+    kept = [item for item in before if item.get(merge_key) not in deleted]
+    added = [item for item in said if DIRECTIVE not in item and position(kept, item[merge_key], merge_key) < 0]
+    return (kept + added)[: len(before)]
 
 
 def _by_directive(patch: dict[str, Any]) -> dict[str, Any]:

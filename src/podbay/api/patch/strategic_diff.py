@@ -6,7 +6,7 @@ Source: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-c
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,19 +106,15 @@ class _Difference:
         self, patch: dict[str, Any], name: str, before: list[Any], value: list[Any], rules: FieldRules
     ) -> None:
         key, changed = rules.merge_key, []
-        for item in value:
-            at = position(before, key_of(item, key), key)
-            if at < 0:
-                if self.additions:
-                    changed.append(item)
-                continue
-            inner = self.objects(before[at], item, rules.shape, retain_keys=rules.retain_keys)
-            if inner:
-                changed.append({**inner, key: item[key]})
-        items = sorted_by(changed, value, key)
-        if self.deletions:
-            gone = [key_of(item, key) for item in before if position(value, key_of(item, key), key) < 0]
-            items += [{key: one, DIRECTIVE: "delete"} for one in sorted(gone, key=go_text)]
+        gone = []
+        for one, other in _paired(before, value, key):
+            if other is None:
+                gone.append({key: one[key], DIRECTIVE: "delete"})
+            elif one is None:
+                changed += [other] if self.additions else []
+            elif inner := self.objects(one, other, rules.shape, retain_keys=rules.retain_keys):
+                changed.append({**inner, key: other[key]})
+        items = sorted_by(changed, value, key) + (gone if self.deletions else [])
         if items:
             patch[name] = items
         same_order = [key_of(item, key) for item in before] == [key_of(item, key) for item in value]
@@ -135,6 +131,24 @@ class _Difference:
             patch[f"{DELETE_FROM}/{name}"] = gone
         if value and ((gone and self.deletions) or (before != value and self.additions)):
             patch[f"{SET_ORDER}/{name}"] = value
+
+
+def _paired(before: list[Any], value: list[Any], key: str) -> Iterator[tuple[Any, Any]]:
+    """Yield (old item, new item) by key; where one key is there several times, the last go together."""
+    left, right = _by_key(before, key), _by_key(value, key)
+    while left or right:
+        first = go_text(left[0][key]) if left else None
+        second = go_text(right[0][key]) if right else None
+        if first is not None and (second is None or first < second):
+            yield left.pop(0), None
+        elif first is None or (second is not None and second < first):
+            yield None, right.pop(0)
+        else:
+            yield left.pop(0), right.pop(0)
+
+
+def _by_key(items: list[Any], key: str) -> list[Any]:
+    return sorted(reversed(items), key=lambda item: go_text(key_of(item, key)))
 
 
 def _not_in(items: Sequence[Any], others: Sequence[Any]) -> list[Any]:
