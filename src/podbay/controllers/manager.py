@@ -1,0 +1,41 @@
+"""Runs every controller, each with an identity of its own.
+
+Takes a way to get a client for a user name; runs until cancelled.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from podbay.client.rest import Rest
+from podbay.controllers.namespace import NamespaceController
+from podbay.controllers.node_ipam import NodeIpamController
+from podbay.lib.activity import Activity
+from podbay.lib.clock import Clock
+from podbay.lib.tasks import TaskScope
+
+NAMESPACE_USER: Final = "system:serviceaccount:kube-system:namespace-controller"
+NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
+
+
+class ControllerManager:
+    """See the module."""
+
+    def __init__(
+        self,
+        rest_for: Callable[[str], Rest],
+        clock: Clock,
+        activity: Activity,
+        *,
+        cluster_cidr: str,
+        node_mask: int = 24,
+    ) -> None:
+        self._controllers = (
+            NamespaceController(rest_for(NAMESPACE_USER), clock, activity),
+            NodeIpamController(rest_for(NODE_USER), clock, activity, cluster_cidr=cluster_cidr, node_mask=node_mask),
+        )
+
+    async def run(self) -> None:
+        """Run all controllers until cancelled."""
+        async with TaskScope() as scope:
+            for task in [scope.start(c.run(), name=type(c).__name__) for c in self._controllers]:
+                await task
