@@ -17,15 +17,14 @@ from podbay.api.errors import (
     BadRequest,
     Cause,
     Conflict,
-    Invalid,
     NotFound,
-    StatusError,
     UnsupportedMediaType,
 )
 from podbay.api.names import generate_name
-from podbay.api.patch import json_patch, merge_patch, strategic_merge_patch
+from podbay.api.patch import PatchError, json_patch, merge_patch, status_error, strategic_merge_patch
 from podbay.api.resources import Resource
 from podbay.api.validation import invalid_object, validate_create, validate_status_update, validate_update
+from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
 from podbay.apiserver.admission import admit_create, admit_node_write
 from podbay.apiserver.bodies import check_size, decode_object, field_validation, media_type, shaped
@@ -49,6 +48,7 @@ async def create(call: Call) -> Response:
     resource, info = call.resource, call.info
     obj, warnings = decode_object(call.request, resource.api_version, resource.kind, field_validation(info.query))
     entry = await create_object(call, obj)
+    warnings = [*warnings, *warnings_on_create(resource, json.decode(entry))]
     return respond(call, entry, status=201, warnings=warnings)
 
 
@@ -179,18 +179,12 @@ def _apply(call: Call, kind: str, before: dict[str, Any], changes: Any) -> dict[
     try:
         if kind == "json":
             patched = json_patch(before, changes)
-        elif not isinstance(changes, dict):
-            raise BadRequest("error decoding patch: the patch must be an object")
         elif kind == "merge":
             patched = merge_patch(before, changes)
         else:
             patched = strategic_merge_patch(before, changes, schema.definition(resource.api_version, resource.kind))
-    except StatusError:
-        raise
-    except ValueError as error:
-        if kind == "json":
-            raise Invalid(f"the server rejected our request due to an error in our request: {error}") from None
-        raise BadRequest(str(error)) from None
+    except PatchError as error:
+        raise status_error(error) from None
     if not isinstance(patched, dict):
         raise BadRequest("the patch does not leave an object")
     if not isinstance(patched.get("metadata"), dict):
