@@ -11,7 +11,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-a
 
 from typing import Any
 
-from podbay.api.errors import BadRequest, InternalError, Invalid, StatusError
+from podbay.api.errors import BadRequest, Invalid, StatusError
 
 REJECTED = "the server rejected our request due to an error in our request"
 
@@ -38,7 +38,7 @@ def status_error(error: PatchError) -> StatusError:
         return BadRequest(str(error))
     if isinstance(error, UnappliablePatch):
         return Invalid(REJECTED)
-    return InternalError(str(error))
+    return StatusError(str(error))  # without a reason, as upstream
 
 
 def no_merge_key(item: Any, key: str) -> BrokenPatch:

@@ -19,7 +19,7 @@ from podbay.api.patch.element_order import (
     position,
     split_by,
 )
-from podbay.api.patch.errors import BrokenPatch, MalformedPatch, go_text, no_merge_key, wrong_type
+from podbay.api.patch.errors import BrokenPatch, MalformedPatch, UnappliablePatch, go_text, no_merge_key, wrong_type
 from podbay.api.patch.lookup import Shape
 from podbay.api.schema import Definition
 
@@ -209,7 +209,7 @@ def _by_item_directives(original: list[Any], patch: list[Any], merge_key: str) -
 def _check_items(items: list[Any], shape: Shape, merge_key: str) -> None:
     kinds = {type(item) for item in items}
     if list in kinds:
-        raise BrokenPatch("lists of lists are not supported")
+        raise UnappliablePatch("lists of lists are not supported")
     if len(kinds) > 1:
         raise BrokenPatch(f"list element types are not identical: {go_text(items)}")
     if kinds == {dict} and not merge_key:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podbay.api.patch.element_order import key_of, position, sorted_by
-from podbay.api.patch.errors import BrokenPatch, go_text
+from podbay.api.patch.errors import BrokenPatch, UnappliablePatch, go_text
 from podbay.api.patch.lookup import FieldRules, Shape
 from podbay.api.patch.strategic import DELETE_FROM, DIRECTIVE, RETAIN_KEYS, SET_ORDER, combine
 from podbay.api.schema import Definition
@@ -94,7 +94,7 @@ class _Difference:
                 patch[name] = value
             return
         if any(isinstance(item, list) for item in (*before, *value)):
-            raise BrokenPatch("lists of lists are not supported")
+            raise UnappliablePatch("lists of lists are not supported")
         if len({type(item) for item in (*before, *value)}) > 1:
             raise BrokenPatch(f"list element types are not identical: {go_text([before, value])}")
         if isinstance(before[0], dict):

@@ -116,6 +116,7 @@ def test_ports_merge_by_their_number() -> None:
             500,
             "merging lists cannot yet be specified in the patch",
         ),
+        ({"spec": {"containers": [["a"]]}}, 422, "lists of lists are not supported"),
         ({"spec": {"$patch": "turn"}}, 500, "unknown patch type: turn in map: map[$patch:turn]"),
         ({"spec": {"$deleteFromPrimitiveList": ["a"]}}, 400, "invalid patch format of primitive list"),
         ({"spec": {"nodeName": "n", "$retainKeys": ["hostname"]}}, 400, "invalid patch format of retainKeys"),
