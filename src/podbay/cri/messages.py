@@ -1,0 +1,203 @@
+"""Translates between the plain data of ``runtime`` and CRI's messages.
+
+Pure. The only other module that knows the generated classes is ``client``.
+"""
+
+from typing import Any
+
+from podbay.cri.proto import events_pb2, runtime_pb2
+from podbay.cri.runtime import (
+    Container,
+    ContainerConfig,
+    ContainerState,
+    Image,
+    RuntimeEvent,
+    RuntimeInfo,
+    Sandbox,
+    SandboxConfig,
+)
+
+pb: Any = runtime_pb2
+
+_STATES = {
+    0: ContainerState.CREATED,
+    1: ContainerState.RUNNING,
+    2: ContainerState.EXITED,
+    3: ContainerState.UNKNOWN,
+}
+_MASKED = (
+    "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+    "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+def sandbox_config(config: SandboxConfig) -> Any:
+    """Return a sandbox's configuration message."""
+    message = pb.PodSandboxConfig(
+        metadata=pb.PodSandboxMetadata(
+            name=config.name, uid=config.uid, namespace=config.namespace, attempt=config.attempt
+        ),
+        hostname=config.hostname,
+        log_directory=config.log_directory,
+        port_mappings=[
+            pb.PortMapping(
+                protocol=pb.Protocol.Value(port.protocol),
+                container_port=port.container_port,
+                host_port=port.host_port,
+                host_ip=port.host_ip,
+            )
+            for port in config.host_ports
+        ],
+        labels=dict(config.labels),
+        annotations=dict(config.annotations),
+        linux=pb.LinuxPodSandboxConfig(
+            cgroup_parent=config.cgroup_parent,
+            security_context=pb.LinuxSandboxSecurityContext(namespace_options=_namespaces(config)),
+        ),
+    )
+    if config.dns is not None:
+        message.dns_config.CopyFrom(
+            pb.DNSConfig(servers=config.dns.servers, searches=config.dns.searches, options=config.dns.options)
+        )
+    return message
+
+
+def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
+    """Return a container's configuration message."""
+    resources = config.resources
+    return pb.ContainerConfig(
+        metadata=pb.ContainerMetadata(name=config.name, attempt=config.attempt),
+        image=pb.ImageSpec(image=config.image),
+        command=list(config.command),
+        args=list(config.args),
+        working_dir=config.working_dir,
+        envs=[pb.KeyValue(key=key, value=value) for key, value in config.envs],
+        mounts=[
+            pb.Mount(container_path=m.container_path, host_path=m.host_path, readonly=m.read_only)
+            for m in config.mounts
+        ],
+        labels=dict(config.labels),
+        annotations=dict(config.annotations),
+        log_path=config.log_path,
+        stdin=config.stdin,
+        stdin_once=config.stdin_once,
+        tty=config.tty,
+        linux=pb.LinuxContainerConfig(
+            resources=pb.LinuxContainerResources(
+                cpu_period=resources.cpu_period_us,
+                cpu_quota=resources.cpu_quota_us,
+                cpu_shares=resources.cpu_shares,
+                memory_limit_in_bytes=resources.memory_limit_bytes,
+                oom_score_adj=resources.oom_score_adj,
+            ),
+            security_context=pb.LinuxContainerSecurityContext(
+                namespace_options=_namespaces(sandbox), masked_paths=_MASKED, readonly_paths=_READ_ONLY
+            ),
+        ),
+    )
+
+
+def sandbox(message: Any) -> Sandbox:
+    """Return a sandbox of a list, or of a status (then with its addresses)."""
+    network = getattr(message, "network", None)
+    ips: list[str] = []
+    if network is not None and network.ip:
+        ips = [network.ip, *(other.ip for other in network.additional_ips)]
+    return Sandbox(
+        id=message.id,
+        name=message.metadata.name,
+        namespace=message.metadata.namespace,
+        uid=message.metadata.uid,
+        attempt=message.metadata.attempt,
+        ready=message.state == pb.SANDBOX_READY,
+        created_at=message.created_at,
+        labels=dict(message.labels),
+        annotations=dict(message.annotations),
+        ips=ips,
+    )
+
+
+def container(message: Any) -> Container:
+    """Return a container of a list."""
+    return Container(
+        id=message.id,
+        sandbox_id=message.pod_sandbox_id,
+        name=message.metadata.name,
+        attempt=message.metadata.attempt,
+        state=_STATES[message.state],
+        created_at=message.created_at,
+        image=message.image.image,
+        image_ref=message.image_ref,
+        labels=dict(message.labels),
+        annotations=dict(message.annotations),
+    )
+
+
+def container_status(message: Any) -> Container:
+    """Return a container of a status. Its sandbox is not in there."""
+    return Container(
+        id=message.id,
+        sandbox_id="",
+        name=message.metadata.name,
+        attempt=message.metadata.attempt,
+        state=_STATES[message.state],
+        created_at=message.created_at,
+        image=message.image.image,
+        image_ref=message.image_ref,
+        labels=dict(message.labels),
+        annotations=dict(message.annotations),
+        started_at=message.started_at,
+        finished_at=message.finished_at,
+        exit_code=message.exit_code,
+        reason=message.reason,
+        message=message.message,
+        log_path=message.log_path,
+    )
+
+
+def image(message: Any) -> Image:
+    """Return an image."""
+    return Image(
+        id=message.id,
+        tags=tuple(message.repo_tags),
+        digests=tuple(message.repo_digests),
+        size_bytes=message.size,
+    )
+
+
+def runtime_info(version: Any, status: Any) -> RuntimeInfo:
+    """Return what the runtime says of itself."""
+    conditions = {condition.type: condition for condition in status.status.conditions}
+    ready, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
+    problems = [
+        f"{c.type}={str(c.status).lower()} reason:{c.reason} message:{c.message}"
+        for c in conditions.values()
+        if not c.status
+    ]
+    return RuntimeInfo(
+        name=version.runtime_name,
+        version=version.runtime_version,
+        ready=bool(ready and ready.status),
+        network_ready=bool(network and network.status),
+        message=", ".join(problems),
+    )
+
+
+def event(envelope: Any) -> RuntimeEvent | None:
+    """Return the end that an envelope tells, or None for what is no container's: the end of an exec."""
+    if envelope.topic == "/tasks/oom":
+        oom = events_pb2.TaskOOM.FromString(envelope.event.value)
+        return RuntimeEvent(kind="oom", id=oom.container_id)
+    ended = events_pb2.TaskExit.FromString(envelope.event.value)
+    if ended.id != ended.container_id:
+        return None
+    return RuntimeEvent(kind="exit", id=ended.id, exit_code=ended.exit_status, at=ended.exited_at.ToNanoseconds())
+
+
+def _namespaces(config: SandboxConfig) -> Any:
+    return pb.NamespaceOption(
+        network=pb.NODE if config.host_network else pb.POD,
+        pid=pb.POD if config.share_process_namespace else pb.CONTAINER,
+        ipc=pb.POD,
+    )

@@ -1,0 +1,250 @@
+"""The container runtime as the kubelet sees it: CRI v1 in plain data.
+
+Takes configurations of sandboxes and containers; gives their ids and states. Two implementations: ``client`` (a real
+runtime over gRPC) and ``fake``; one suite of behaviours holds for both.
+Times are nanoseconds since the epoch, 0 if not yet; grace periods are seconds.
+Source: https://github.com/kubernetes/cri-api (runtime/v1)
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class RuntimeFailure(Exception):
+    """The runtime said no. ``code`` is gRPC's name: ``NOT_FOUND``, ``UNAVAILABLE``, ``UNKNOWN``, ..."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ContainerState(Enum):
+    """CRI's states of a container."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    """What goes into a sandbox's resolv.conf."""
+
+    servers: Sequence[str] = ()
+    searches: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPort:
+    """A port of the host that leads into a sandbox."""
+
+    protocol: str
+    container_port: int
+    host_port: int
+    host_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxConfig:
+    """How to make a sandbox."""
+
+    name: str
+    namespace: str
+    uid: str
+    attempt: int = 0
+    hostname: str = ""
+    log_directory: str = ""
+    dns: DnsConfig | None = None
+    host_ports: Sequence[HostPort] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cgroup_parent: str = ""
+    host_network: bool = False
+    share_process_namespace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A path of the host in a container."""
+
+    container_path: str
+    host_path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxResources:
+    """Limits as cgroups have them; 0 is none."""
+
+    cpu_period_us: int = 0
+    cpu_quota_us: int = 0
+    cpu_shares: int = 0
+    memory_limit_bytes: int = 0
+    oom_score_adj: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerConfig:
+    """How to make a container."""
+
+    name: str
+    image: str
+    attempt: int = 0
+    command: Sequence[str] = ()
+    args: Sequence[str] = ()
+    working_dir: str = ""
+    envs: Sequence[tuple[str, str]] = ()
+    mounts: Sequence[Mount] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    log_path: str = ""
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
+    resources: LinuxResources = LinuxResources()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """A sandbox that is there. ``ips`` and ``pid`` are known only from its status."""
+
+    id: str
+    name: str
+    namespace: str
+    uid: str
+    attempt: int
+    ready: bool
+    created_at: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    ips: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container that is there. Times, exit code and reason are known only from its status."""
+
+    id: str
+    sandbox_id: str
+    name: str
+    attempt: int
+    state: ContainerState
+    created_at: int
+    image: str = ""
+    image_ref: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    started_at: int = 0
+    finished_at: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    log_path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that is there."""
+
+    id: str
+    tags: Sequence[str] = ()
+    digests: Sequence[str] = ()
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeEvent:
+    """Something ended: a container or sandbox (by its id), with what is known at once. ``kind``: ``exit``, ``oom``.
+
+    ``kind`` ``connected`` comes first after every (re)connection: what happened before it was not told.
+    """
+
+    kind: str
+    id: str = ""
+    exit_code: int = 0
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeInfo:
+    """The runtime's name and version, and whether it and its network are ready (else why not)."""
+
+    name: str
+    version: str
+    ready: bool
+    network_ready: bool
+    message: str = ""
+
+
+class Runtime(Protocol):
+    """See the module. Every method may raise RuntimeFailure; cancelling leaves the outcome open."""
+
+    async def info(self) -> RuntimeInfo:
+        """Return what the runtime is and how it feels."""
+
+    async def run_sandbox(self, config: SandboxConfig) -> str:
+        """Make and start a sandbox; return its id."""
+
+    async def stop_sandbox(self, sandbox_id: str) -> None:
+        """Stop a sandbox and everything in it, and free its address; idempotent."""
+
+    async def remove_sandbox(self, sandbox_id: str) -> None:
+        """Remove a sandbox and its containers; idempotent."""
+
+    async def sandboxes(self) -> list[Sandbox]:
+        """Return all sandboxes."""
+
+    async def sandbox_status(self, sandbox_id: str) -> Sandbox:
+        """Return one sandbox with its addresses. NOT_FOUND if there is none."""
+
+    async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
+        """Make a container; return its id."""
+
+    async def start_container(self, container_id: str) -> None:
+        """Start a container that was made."""
+
+    async def stop_container(self, container_id: str, grace_s: float) -> None:
+        """Ask a container to end, and kill it after the grace period; idempotent."""
+
+    async def remove_container(self, container_id: str) -> None:
+        """Remove a container; idempotent."""
+
+    async def containers(self) -> list[Container]:
+        """Return all containers, without times and exit codes."""
+
+    async def container_status(self, container_id: str) -> Container:
+        """Return one container with everything. NOT_FOUND if there is none."""
+
+    async def pull_image(self, name: str) -> str:
+        """Fetch an image; return its reference."""
+
+    async def image(self, name: str) -> Image | None:
+        """Return an image by name or reference, or None."""
+
+    async def images(self) -> list[Image]:
+        """Return all images."""
+
+    async def remove_image(self, name: str) -> None:
+        """Remove an image; idempotent."""
+
+    async def exec_url(
+        self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+    ) -> str:
+        """Return a one-time URL at which to stream a command."""
+
+    async def attach_url(self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> str:
+        """Return a one-time URL at which to stream a container's main process."""
+
+    async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
+        """Return a one-time URL at which to stream ports of a sandbox."""
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """Yield ends as they happen, reconnecting for ever."""
+
+    async def close(self) -> None:
+        """Close the connection; the runtime goes on."""
