@@ -55,7 +55,7 @@ _SECURITY: Final[dict[str, Rule]] = {
 }
 _CONTAINER: Final[dict[str, Rule]] = {
     **_honoured("name", "image", "command", "args", "workingDir", "envFrom", "imagePullPolicy"),
-    **_honoured("stdin", "stdinOnce", "tty"),
+    **_honoured("stdin", "stdinOnce", "tty", "terminationMessagePath"),
     "ports": Fields(_honoured("name", "containerPort", "protocol", "hostPort", "hostIP")),
     "env": Fields({
         **_honoured("name", "value"),
@@ -68,7 +68,6 @@ _CONTAINER: Final[dict[str, Rule]] = {
         "mountPropagation": Values(("None",)),
         "recursiveReadOnly": Values(("Disabled",)),
     }),
-    "terminationMessagePath": Values(("/dev/termination-log",)),
     "terminationMessagePolicy": Values(("File",)),
     "securityContext": Fields(_SECURITY),
 }  # fmt: skip
@@ -96,7 +95,7 @@ _DEFAULT_TOLERATION_S: Final = 300
 def unsupported_in_pod(pod: Mapping[str, Any]) -> list[Cause]:
     """Return a cause for each field of a pod that the kubelet and the scheduler do not honour."""
     spec = pod.get("spec") or {}
-    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_tolerations(spec)
+    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_tolerations(spec) + _of_sizes(spec)
 
 
 def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
@@ -147,6 +146,16 @@ def _of_limits(spec: Mapping[str, Any]) -> list[Cause]:
         for i, container in enumerate(spec.get("containers") or ())
         if "ephemeral-storage" in ((container.get("resources") or {}).get("limits") or {})
     ]
+
+
+def _of_sizes(spec: Mapping[str, Any]) -> list[Cause]:
+    """Refuse a limit on an empty directory on disk, which nothing watches; one in memory has its file system's."""
+    causes = []
+    for i, volume in enumerate(spec.get("volumes") or ()):
+        source = volume.get("emptyDir") or {}
+        if source.get("sizeLimit") not in (None, "0") and source.get("medium") != "Memory":
+            causes.append(forbidden(f"spec.volumes[{i}].emptyDir.sizeLimit", FIELD_TEXT))
+    return causes
 
 
 def _of_tolerations(spec: Mapping[str, Any]) -> list[Cause]:

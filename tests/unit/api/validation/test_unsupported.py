@@ -25,6 +25,7 @@ VALUE = "Forbidden: podbay does not support this value yet"
         ({"securityContext": {"runAsNonRoot": True}}, "securityContext.runAsNonRoot"),
         ({"affinity": {"podAntiAffinity": {"x": []}}}, "affinity.podAntiAffinity"),
         ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, "volumes[0].hostPath"),
+        ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]}, "volumes[0].emptyDir.sizeLimit"),
         ({"schedulingGates": [{"name": "a/b"}]}, "schedulingGates"),
         ({"aFieldOfNextYear": 1}, "aFieldOfNextYear"),
     ],
