@@ -1,0 +1,27 @@
+"""What a kubelet is told about its node. Made by ``standalone`` and by tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from podbay.cri.runtime import DnsConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeletConfig:
+    """See the module. Paths are of the host; ``cgroup_parent`` is a cgroup path such as ``/podbay/NAME``."""
+
+    node_name: str
+    address: str
+    port: int = 10250
+    root: Path
+    log_root: Path
+    cgroup_parent: str = "/podbay"
+    max_pods: int = 110
+    labels: Mapping[str, str] = field(default_factory=dict)
+    dns: DnsConfig | None = None
+    host_hosts: Path = Path("/etc/hosts")
+    version: str = "v1.33.1"
+    runtime_handler: str = ""
+    oom_score_adj: bool = True
+    is_real: bool = True

@@ -1,0 +1,1 @@
+"""The node itself: what it is, what it has, and the heartbeat that says it is alive."""

@@ -1,0 +1,146 @@
+"""Registers the node and keeps it alive: a lease every ten seconds, the status when it changes.
+
+Takes the kubelet's client, its configuration and the runtime; writes the Node and its Lease.
+Invariant: the node's status is written when something in it changed, and every five minutes at the least; an idle node
+writes only its lease.
+Source: https://kubernetes.io/docs/concepts/architecture/nodes/#heartbeats
+"""
+
+import logging
+from typing import Any, Final
+
+from podbay.api.errors import AlreadyExists, NotFound, StatusError
+from podbay.api.resources import LEASES, NODES
+from podbay.client.rest import Object, Rest
+from podbay.client.transport import TransportError
+from podbay.cri.runtime import Runtime, RuntimeFailure, RuntimeInfo
+from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.node.machine import Machine
+from podbay.kubelet.node.registration import node_object, node_status
+from podbay.lib.activity import Activity
+from podbay.lib.backoff import Backoff
+from podbay.lib.clock import Clock
+from podbay.wire.times import format_micro_time, format_time
+
+_log = logging.getLogger(__name__)
+
+LEASE_S: Final = 40
+_RENEW_S: Final = 10.0
+_STATUS_S: Final = 300.0
+_RETRY: Final = Backoff(base_s=0.1, cap_s=5.0)
+_NAMESPACE: Final = "kube-node-lease"
+_VOLATILE: Final = ("lastHeartbeatTime",)
+
+
+class Heartbeat:
+    """See the module. ``register`` once, then ``run``."""
+
+    def __init__(
+        self, rest: Rest, runtime: Runtime, config: KubeletConfig, machine: Machine, clock: Clock, activity: Activity
+    ) -> None:
+        self._rest = rest
+        self._runtime = runtime
+        self._config = config
+        self._machine = machine
+        self._clock = clock
+        self._activity = activity
+        self._written: Object | None = None
+        self._written_at = 0.0
+        self._lease: Object | None = None
+        self.info = RuntimeInfo(name="containerd", version="", ready=False, network_ready=False)
+
+    async def register(self) -> None:
+        """Make sure that the node is there, with its labels and status. Tries until it can."""
+        failures = 0
+        while True:
+            try:
+                with self._activity.working("register node"):
+                    await self._register()
+                    await self.write_status()
+                    await self._renew()
+                return
+            except (StatusError, TransportError) as error:
+                failures += 1
+                _log.warning("registering node %s: %s", self._config.node_name, error)
+                await self._clock.sleep(_RETRY.delay_s(failures))
+
+    async def run(self) -> None:
+        """Renew the lease and write what changed, until cancelled."""
+        while True:
+            await self._clock.sleep(_RENEW_S)
+            with self._activity.working("heartbeat"):
+                try:
+                    await self._renew()
+                    await self.write_status()
+                except (StatusError, TransportError) as error:
+                    self._lease = None
+                    if isinstance(error, NotFound):
+                        await self._register_again()
+                    _log.debug("heartbeat of %s: %s", self._config.node_name, error)
+
+    async def write_status(self) -> None:
+        """Write the node's status if it changed or is old. Raises StatusError, TransportError."""
+        try:
+            self.info = await self._runtime.info()
+            images = await self._runtime.images()
+        except RuntimeFailure as error:
+            message = f"container runtime is down: {error.message}"
+            self.info = RuntimeInfo(
+                name=self.info.name, version=self.info.version, ready=False, network_ready=False, message=message
+            )
+            images = []
+        old = (self._written or {}).get("conditions") or ()
+        now = format_time(self._clock.now())
+        status = node_status(self._config, self._machine, self.info, images, old, now)
+        moment = self._clock.monotonic()
+        unchanged = self._written is not None and _stable(status) == _stable(self._written)
+        if unchanged and moment - self._written_at < _STATUS_S:
+            return
+        name = self._config.node_name
+        await self._rest.patch(NODES, name, {"status": status}, subresource="status")
+        self._written, self._written_at = status, moment
+
+    async def _register(self) -> None:
+        wanted = node_object(self._config, self._machine)
+        try:
+            await self._rest.create(NODES, wanted)
+        except AlreadyExists:
+            current = await self._rest.get(NODES, self._config.node_name)
+            labels = current["metadata"].get("labels") or {}
+            missing = {k: v for k, v in wanted["metadata"]["labels"].items() if labels.get(k) != v}
+            if missing:
+                await self._rest.patch(NODES, self._config.node_name, {"metadata": {"labels": missing}})
+            self._written = {"conditions": (current.get("status") or {}).get("conditions") or []}
+
+    async def _register_again(self) -> None:
+        """Come back after somebody deleted the node."""
+        try:
+            await self._register()
+            self._written = None
+            await self.write_status()
+        except (StatusError, TransportError) as error:
+            _log.warning("registering node %s again: %s", self._config.node_name, error)
+
+    async def _renew(self) -> None:
+        name = self._config.node_name
+        now = format_micro_time(self._clock.now())
+        if self._lease is None:
+            try:
+                self._lease = await self._rest.get(LEASES, name, namespace=_NAMESPACE)
+            except NotFound:
+                lease = {
+                    "apiVersion": "coordination.k8s.io/v1",
+                    "kind": "Lease",
+                    "metadata": {"name": name, "namespace": _NAMESPACE},
+                    "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_S, "renewTime": now},
+                }
+                self._lease = await self._rest.create(LEASES, lease, namespace=_NAMESPACE)
+                return
+        spec = {**(self._lease.get("spec") or {}), "holderIdentity": name, "leaseDurationSeconds": LEASE_S}
+        self._lease = await self._rest.update(LEASES, {**self._lease, "spec": {**spec, "renewTime": now}})
+
+
+def _stable(status: Object) -> Any:
+    """Return a status without what changes by itself."""
+    kept = [{k: v for k, v in c.items() if k not in _VOLATILE} for c in status.get("conditions") or ()]
+    return {**status, "conditions": kept}

@@ -1,0 +1,105 @@
+"""The Node object of this kubelet: labels, capacity, conditions, addresses, node info.
+
+Pure. Takes facts about the machine and the runtime; gives the object to create and the status to write.
+Source: https://kubernetes.io/docs/reference/node/node-labels/ and /docs/reference/node/node-status/
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from podbay.cri.runtime import Image, RuntimeInfo
+from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.node.machine import Machine
+
+Object = dict[str, Any]
+
+
+def node_object(config: KubeletConfig, machine: Machine) -> Object:
+    """Return the node as it is registered."""
+    labels = {
+        "beta.kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": config.node_name,
+        "kubernetes.io/os": "linux",
+        **config.labels,
+    }
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": config.node_name, "labels": labels}}
+
+
+def node_status(
+    config: KubeletConfig,
+    machine: Machine,
+    runtime: RuntimeInfo,
+    images: Sequence[Image],
+    old: Sequence[Mapping[str, Any]],
+    now: str,
+) -> Object:
+    """Return the node's status; ``old`` are the conditions as they were."""
+    capacity = {
+        "cpu": str(machine.cpus),
+        "memory": f"{machine.memory_bytes // 1024}Ki",
+        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+        "pods": str(config.max_pods),
+    }
+    return {
+        "capacity": capacity,
+        "allocatable": capacity,
+        "conditions": conditions(runtime, old, now),
+        "addresses": [
+            {"type": "InternalIP", "address": config.address},
+            {"type": "Hostname", "address": config.node_name},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
+        "nodeInfo": {
+            "machineID": machine.machine_id,
+            "systemUUID": machine.system_uuid,
+            "bootID": machine.boot_id,
+            "kernelVersion": machine.kernel,
+            "osImage": machine.os_image,
+            "containerRuntimeVersion": f"{runtime.name}://{runtime.version}",
+            "kubeletVersion": config.version,
+            "kubeProxyVersion": "",
+            "operatingSystem": "linux",
+            "architecture": machine.architecture,
+        },
+        "images": [
+            {"names": [*image.digests, *image.tags], "sizeBytes": image.size_bytes}
+            for image in sorted(images, key=lambda i: -i.size_bytes)[:50]
+            if image.digests or image.tags
+        ],
+    }
+
+
+def conditions(runtime: RuntimeInfo, old: Sequence[Mapping[str, Any]], now: str) -> list[Object]:
+    """Return the node's conditions. A transition time changes with the status only."""
+    ready = runtime.ready and runtime.network_ready
+    problem = f"container runtime network not ready: {runtime.message}" if runtime.ready else runtime.message
+    wanted = [
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        (
+            ("Ready", "True", "KubeletReady", "kubelet is posting ready status")
+            if ready
+            else ("Ready", "False", "KubeletNotReady", problem or "container runtime is down")
+        ),
+    ]
+    before = {condition["type"]: condition for condition in old}
+    found = []
+    for kind, status, reason, message in wanted:
+        known = before.get(kind)
+        moment = known["lastTransitionTime"] if known and known.get("status") == status else now
+        found.append(
+            {
+                "type": kind,
+                "status": status,
+                "lastHeartbeatTime": now,
+                "lastTransitionTime": moment,
+                "reason": reason,
+                "message": message,
+            }
+        )
+    return found

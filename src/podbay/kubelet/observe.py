@@ -1,0 +1,91 @@
+"""Looks at the runtime: what it has, pod by pod, and what ended.
+
+Takes the runtime; gives an ``Observed`` per uid. A container that has ended is asked for once and remembered, because
+nothing about it changes any more.
+Invariant: an end that was told by an event is waited for until the runtime itself shows it.
+"""
+
+import asyncio
+from typing import Final
+
+from podbay.cri.runtime import Container, ContainerState, Runtime, RuntimeFailure, Sandbox
+from podbay.kubelet.observed import POD_UID, Observed, observed
+from podbay.lib.clock import Clock
+
+_SETTLE_S: Final = 0.01
+_SETTLE_TRIES: Final = 300
+
+
+class Observer:
+    """See the module."""
+
+    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._ended: dict[str, Container] = {}
+        self._sandbox_status: dict[str, Sandbox] = {}
+
+    async def all(self) -> dict[str, Observed]:
+        """Return everything the runtime has, without details, by pod uid. Raises RuntimeFailure."""
+        sandboxes, containers = await asyncio.gather(self._runtime.sandboxes(), self._runtime.containers())
+        uids = {s.uid for s in sandboxes} | {c.labels.get(POD_UID, "") for c in containers}
+        ids = {c.id for c in containers} | {s.id for s in sandboxes}
+        self._ended = {key: value for key, value in self._ended.items() if key in ids}
+        self._sandbox_status = {key: value for key, value in self._sandbox_status.items() if key in ids}
+        return {
+            uid: observed(
+                [s for s in sandboxes if s.uid == uid], [c for c in containers if c.labels.get(POD_UID) == uid]
+            )
+            for uid in uids
+        }
+
+    async def pod(self, uid: str) -> Observed:
+        """Return what the runtime has of one pod, with details. Raises RuntimeFailure."""
+        rough = (await self.all()).get(uid, Observed())
+        sandboxes = [await self._sandbox(s) for s in rough.sandboxes]
+        containers = [await self._container(c) for c in rough.containers]
+        return observed([s for s in sandboxes if s is not None], [c for c in containers if c is not None])
+
+    def has_ended(self, container_id: str) -> bool:
+        """Tell whether a container was seen to have ended."""
+        return container_id in self._ended
+
+    async def settled(self, container_id: str) -> None:
+        """Return when the runtime shows the end that an event has told, or after a few seconds."""
+        for _ in range(_SETTLE_TRIES):
+            try:
+                if (await self._runtime.container_status(container_id)).state is ContainerState.EXITED:
+                    return
+            except RuntimeFailure:
+                return  # a sandbox, or gone altogether
+            await self._clock.sleep(_SETTLE_S)
+
+    async def _container(self, rough: Container) -> Container | None:
+        known = self._ended.get(rough.id)
+        if known is not None:
+            return known
+        try:
+            status = await self._runtime.container_status(rough.id)
+        except RuntimeFailure as error:
+            if error.code == "NOT_FOUND":
+                return None
+            raise
+        if status.state is ContainerState.EXITED:
+            self._ended[rough.id] = status
+        return status
+
+    async def _sandbox(self, rough: Sandbox) -> Sandbox | None:
+        if not rough.ready:
+            return rough
+        known = self._sandbox_status.get(rough.id)
+        if known is not None:
+            return known
+        try:
+            status = await self._runtime.sandbox_status(rough.id)
+        except RuntimeFailure as error:
+            if error.code == "NOT_FOUND":
+                return None
+            raise
+        if status.ips:
+            self._sandbox_status[rough.id] = status
+        return status

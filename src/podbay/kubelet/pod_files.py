@@ -1,0 +1,130 @@
+"""A pod's files on the node: its directory by uid, volumes, hosts file, termination messages.
+
+Takes a pod; makes directories and mounts, gives container mounts. Invariant: everything of a pod is under
+``pods/<uid>``, so removing that removes all of it; a second call with the same pod changes nothing.
+Source: https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from podbay.api.quantity import Quantity
+from podbay.cri.runtime import Mount
+
+_MESSAGE_LIMIT_BYTES: Final = 4096
+_EMPTY_DIR: Final = "kubernetes.io~empty-dir"
+_LAZY: Final = 2
+
+
+class PodFiles:
+    """See the module. Every method is blocking; call it in a thread where it may be slow."""
+
+    def __init__(self, root: Path, host_hosts: Path) -> None:
+        self._pods = root / "pods"
+        self._host_hosts = host_hosts
+
+    def directory(self, uid: str) -> Path:
+        """Return a pod's directory."""
+        return self._pods / uid
+
+    def uids(self) -> list[str]:
+        """Return the uids that have a directory."""
+        return sorted(entry.name for entry in self._pods.iterdir()) if self._pods.is_dir() else []
+
+    def prepare(self, pod: Mapping[str, Any]) -> None:
+        """Make the directory and the volumes. Raises OSError."""
+        directory = self.directory(pod["metadata"]["uid"])
+        (directory / "containers").mkdir(parents=True, exist_ok=True, mode=0o750)
+        for volume in pod["spec"].get("volumes") or ():
+            self._empty_dir(directory, volume)
+
+    def write_hosts(self, pod: Mapping[str, Any], ips: Sequence[str], hostname: str) -> None:
+        """Write the pod's hosts file, in place: containers that run see it."""
+        path = self.directory(pod["metadata"]["uid"]) / "etc-hosts"
+        if pod["spec"].get("hostNetwork"):
+            with contextlib.suppress(FileNotFoundError):
+                path.write_bytes(b"# Kubernetes-managed hosts file (host network).\n" + self._host_hosts.read_bytes())
+                return
+        lines = [
+            "# Kubernetes-managed hosts file.",
+            "127.0.0.1\tlocalhost",
+            "::1\tlocalhost ip6-localhost ip6-loopback",
+            "fe00::0\tip6-localnet",
+            "fe00::0\tip6-mcastprefix",
+            "fe00::1\tip6-allnodes",
+            "fe00::2\tip6-allrouters",
+            *(f"{ip}\t{hostname}" for ip in ips),
+        ]
+        path.write_text("\n".join(lines) + "\n")
+
+    def mounts(self, pod: Mapping[str, Any], container: Mapping[str, Any], attempt: int) -> list[Mount]:
+        """Return a container's mounts, making its termination message file."""
+        directory = self.directory(pod["metadata"]["uid"])
+        volumes = {volume["name"]: self._volume_path(directory, volume) for volume in pod["spec"].get("volumes") or ()}
+        found = [
+            Mount(
+                container_path=mount["mountPath"],
+                host_path=str(volumes[mount["name"]]),
+                read_only=bool(mount.get("readOnly")),
+            )
+            for mount in container.get("volumeMounts") or ()
+        ]
+        taken = {mount.container_path for mount in found}
+        if "/etc/hosts" not in taken:
+            found.append(Mount(container_path="/etc/hosts", host_path=str(directory / "etc-hosts")))
+        message = self._message_path(pod["metadata"]["uid"], container["name"], attempt)
+        message.parent.mkdir(parents=True, exist_ok=True)
+        message.touch()
+        message.chmod(0o666)
+        wanted = container.get("terminationMessagePath") or "/dev/termination-log"
+        found.append(Mount(container_path=wanted, host_path=str(message)))
+        return found
+
+    def termination_message(self, uid: str, name: str, attempt: int) -> str:
+        """Return what a container left as its last words."""
+        try:
+            with self._message_path(uid, name, attempt).open("rb") as file:
+                return file.read(_MESSAGE_LIMIT_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def remove(self, uid: str) -> None:
+        """Unmount and remove everything of a pod. Raises OSError if something cannot go."""
+        directory = self.directory(uid)
+        memory = directory / "volumes" / _EMPTY_DIR
+        if memory.is_dir():
+            for path in memory.iterdir():
+                if os.path.ismount(path):
+                    _unmount(path)
+        if directory.exists():
+            shutil.rmtree(directory)
+
+    def _message_path(self, uid: str, name: str, attempt: int) -> Path:
+        return self.directory(uid) / "containers" / name / str(attempt)
+
+    def _volume_path(self, directory: Path, volume: Mapping[str, Any]) -> Path:
+        return directory / "volumes" / _EMPTY_DIR / str(volume["name"])
+
+    def _empty_dir(self, directory: Path, volume: Mapping[str, Any]) -> None:
+        path = self._volume_path(directory, volume)
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o777)
+        source = volume.get("emptyDir") or {}
+        if source.get("medium") == "Memory" and not os.path.ismount(path):
+            options = "mode=0777"
+            if source.get("sizeLimit") not in (None, "0", 0):
+                options += f",size={Quantity.parse(source['sizeLimit']).value}"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True, capture_output=True)
+
+
+def _unmount(path: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(str(path).encode(), _LAZY) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))

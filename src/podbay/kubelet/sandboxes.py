@@ -1,0 +1,113 @@
+"""Configurations of sandboxes and containers from a pod's spec.
+
+Pure. Takes a pod and the node's configuration; gives what the runtime is asked for, with upstream's labels, so that a
+kubelet that starts again knows its own.
+Source: upstream's kuberuntime labels and pod log paths.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from podbay.cri.runtime import ContainerConfig, DnsConfig, HostPort, LinuxResources, Mount, SandboxConfig
+from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+
+_HOSTNAME_MOST: Final = 63
+
+
+def hostname_of(pod: Mapping[str, Any]) -> str:
+    """Return the pod's host name: its own choice or its name, cut to what the kernel takes."""
+    name = str(pod["spec"].get("hostname") or pod["metadata"]["name"])
+    return name[:_HOSTNAME_MOST].rstrip("-.")
+
+
+def log_directory(root: Path, pod: Mapping[str, Any]) -> Path:
+    """Return where a pod's logs are."""
+    metadata = pod["metadata"]
+    return root / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+
+
+def log_path(name: str, attempt: int) -> str:
+    """Return a container's log file within its pod's directory."""
+    return f"{name}/{attempt}.log"
+
+
+def cgroup_of(config: KubeletConfig, uid: str) -> str:
+    """Return a pod's cgroup."""
+    return f"{config.cgroup_parent}/pod{uid}"
+
+
+def sandbox_config(pod: Mapping[str, Any], config: KubeletConfig, attempt: int) -> SandboxConfig:
+    """Return how to make a pod's sandbox."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    host_network = bool(spec.get("hostNetwork"))
+    ports = [
+        HostPort(
+            protocol=port.get("protocol", "TCP"),
+            container_port=port["containerPort"],
+            host_port=port["hostPort"],
+            host_ip=port.get("hostIP", ""),
+        )
+        for container in spec["containers"]
+        for port in container.get("ports") or ()
+        if port.get("hostPort") and not host_network
+    ]
+    return SandboxConfig(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        attempt=attempt,
+        hostname="" if host_network else hostname_of(pod),
+        log_directory=str(log_directory(config.log_root, pod)),
+        dns=config.dns or DnsConfig(),
+        host_ports=ports,
+        labels={**(metadata.get("labels") or {}), **_labels(pod)},
+        annotations=dict(metadata.get("annotations") or {}),
+        cgroup_parent=cgroup_of(config, metadata["uid"]),
+        host_network=host_network,
+        share_process_namespace=bool(spec.get("shareProcessNamespace")),
+    )
+
+
+def container_config(  # noqa: PLR0913
+    pod: Mapping[str, Any],
+    container: Mapping[str, Any],
+    attempt: int,
+    *,
+    image: str,
+    command: Sequence[str],
+    args: Sequence[str],
+    envs: Sequence[tuple[str, str]],
+    mounts: Sequence[Mount],
+    resources: LinuxResources,
+) -> ContainerConfig:
+    """Return how to make a container."""
+    name = container["name"]
+    return ContainerConfig(
+        name=name,
+        image=image,
+        attempt=attempt,
+        command=command,
+        args=args,
+        working_dir=container.get("workingDir", ""),
+        envs=envs,
+        mounts=mounts,
+        labels={**_labels(pod), CONTAINER_NAME: name},
+        annotations={
+            "io.kubernetes.container.restartCount": str(attempt),
+            "io.kubernetes.container.terminationMessagePath": container.get("terminationMessagePath", ""),
+            "io.kubernetes.container.terminationMessagePolicy": container.get("terminationMessagePolicy", ""),
+            "io.kubernetes.pod.terminationGracePeriod": str(pod["spec"].get("terminationGracePeriodSeconds", 30)),
+        },
+        log_path=log_path(name, attempt),
+        stdin=bool(container.get("stdin")),
+        stdin_once=bool(container.get("stdinOnce")),
+        tty=bool(container.get("tty")),
+        resources=resources,
+    )
+
+
+def _labels(pod: Mapping[str, Any]) -> dict[str, str]:
+    metadata = pod["metadata"]
+    return {POD_NAME: metadata["name"], POD_NAMESPACE: metadata["namespace"], POD_UID: metadata["uid"]}

@@ -1,0 +1,167 @@
+"""What the kubelet answers: health, its pods, logs, and streams.
+
+Takes requests that the door has authenticated by certificate; gives responses. Only the API server's identity (or a
+master) may ask for anything but health.
+Source: upstream's kubelet server (paths ``/containerLogs``, ``/exec``, ``/attach``, ``/portForward``).
+"""
+
+import logging
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+from podbay.api.errors import BadRequest, Forbidden, InternalError, NotFound, StatusError, Unauthorized
+from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
+from podbay.kubelet import sandboxes
+from podbay.kubelet.agent import Kubelet
+from podbay.kubelet.observed import Observed
+from podbay.kubelet.server.logs import LogOptions, read_log
+from podbay.kubelet.server.streams import stream
+from podbay.wire import json
+from podbay.wire.http import JSON, Request, Response
+
+_log = logging.getLogger(__name__)
+
+API_SERVER: Final = "kube-apiserver-kubelet-client"
+_TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
+
+
+class KubeletHandler:
+    """See the module: a ``wire.http.Handler``."""
+
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet = kubelet
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        try:
+            return await self._answer(request)
+        except StatusError as error:
+            return Response(status=error.code, headers=[("Content-Type", JSON)], body=json.encode(error.as_status()))
+        except RuntimeFailure as error:
+            failure = InternalError(f"Internal error occurred: {error.message}")
+            return Response(status=500, headers=[("Content-Type", JSON)], body=json.encode(failure.as_status()))
+        except Exception:
+            _log.exception("%s %s", request.method, request.target)
+            return Response(status=500, headers=list(_TEXT), body=b"internal error\n")
+
+    async def _answer(self, request: Request) -> Response:
+        path, _, query_text = request.target.partition("?")
+        words = [unquote(word) for word in path.strip("/").split("/")]
+        if words == ["healthz"]:
+            return Response(status=200, headers=list(_TEXT), body=b"ok")
+        if request.peer is None:
+            raise Unauthorized("Unauthorized")
+        if request.peer.common_name != API_SERVER and "system:masters" not in request.peer.organizations:
+            raise Forbidden(
+                f'forbidden: User "{request.peer.common_name}" cannot {request.method.lower()} path "{path}"'
+            )
+        query = parse_qsl(query_text, keep_blank_values=True)
+        if words == ["pods"]:
+            pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._kubelet.pods()}
+            return Response(status=200, headers=[("Content-Type", JSON)], body=json.encode(pods))
+        match words:
+            case ["containerLogs", namespace, name, container]:
+                return await self._logs(namespace, name, container, dict(query))
+            case ["exec" | "attach" as kind, namespace, name, container]:
+                return await self._stream(request, kind, (namespace, name, container), query)
+            case ["portForward", namespace, name]:
+                return await self._port_forward(request, namespace, name, query)
+        raise NotFound("404 page not found")
+
+    async def _seen(self, namespace: str, name: str) -> tuple[dict[str, Any], Observed]:
+        pod = self._kubelet.find_pod(namespace, name)
+        if pod is None:
+            raise NotFound(f'pods "{name}" not found')
+        return pod, await self._kubelet.observer.pod(pod["metadata"]["uid"])
+
+    async def _logs(self, namespace: str, name: str, container: str, query: dict[str, str]) -> Response:
+        pod, seen = await self._seen(namespace, name)
+        try:
+            options = LogOptions.of_query(query, self._kubelet.clock.now())
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        previous = query.get("previous", "") in ("true", "1")
+        found = _logged(seen, container, previous=previous)
+        if found is None:
+            raise BadRequest(_no_log(pod, container, name, previous=previous))
+        path = sandboxes.log_directory(self._kubelet.config.log_root, pod) / sandboxes.log_path(
+            container, found.attempt
+        )
+        if not path.exists():
+            raise BadRequest(f"unable to retrieve container logs for containerd://{found.id}")
+        uid, container_id = pod["metadata"]["uid"], found.id
+        ended = found.state is ContainerState.EXITED
+        observer = self._kubelet.observer
+
+        def is_over() -> bool:
+            return ended or observer.has_ended(container_id) or self._kubelet.has_forgotten(uid)
+
+        return Response(
+            status=200,
+            headers=[("Content-Type", "text/plain")],
+            stream=read_log(path, options, self._kubelet.clock, is_over),
+        )
+
+    async def _stream(
+        self, request: Request, kind: str, where: tuple[str, str, str], query: list[tuple[str, str]]
+    ) -> Response:
+        namespace, name, container = where
+        _, seen = await self._seen(namespace, name)
+        found = seen.newest(container)
+        if found is None or found.state is not ContainerState.RUNNING:
+            raise BadRequest(f'container not found ("{container}")')
+        flags = {key: value in ("1", "true") for key, value in query}
+        tty = flags.get("tty", False)
+        wanted = {
+            "stdin": flags.get("input", False),
+            "stdout": flags.get("output", False),
+            "stderr": flags.get("error", False) and not tty,
+        }
+        runtime = self._kubelet.runtime
+
+        async def url() -> str:
+            if kind == "attach":
+                return await runtime.attach_url(found.id, tty=tty, **wanted)
+            command = [value for key, value in query if key == "command"]
+            return await runtime.exec_url(found.id, command, tty=tty, **wanted)
+
+        return await stream(request, url, streams={**wanted, "resize": tty})
+
+    async def _port_forward(
+        self, request: Request, namespace: str, name: str, query: list[tuple[str, str]]
+    ) -> Response:
+        _, seen = await self._seen(namespace, name)
+        if seen.sandbox is None:
+            raise BadRequest(f"pod {name} is not running")
+        sandbox_id = seen.sandbox.id
+        try:
+            ports = [int(value) for key, value in query if key == "port"]
+        except ValueError:
+            raise BadRequest("invalid port") from None
+
+        async def url() -> str:
+            return await self._kubelet.runtime.port_forward_url(sandbox_id, ports)
+
+        return await stream(request, url, streams=None)
+
+
+def _logged(seen: Observed, name: str, *, previous: bool) -> Container | None:
+    """Return the incarnation of a container whose log is wanted."""
+    if previous:
+        return seen.previous(name)
+    newest = seen.newest(name)
+    if newest is not None and newest.state is ContainerState.CREATED:
+        return seen.previous(name)
+    return newest
+
+
+def _no_log(pod: dict[str, Any], container: str, name: str, *, previous: bool) -> str:
+    if previous:
+        return f'previous terminated container "{container}" in pod "{name}" not found'
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        waiting = (status.get("state") or {}).get("waiting")
+        if status.get("name") == container and waiting:
+            reason = waiting.get("reason", "")
+            why = "trying and failing to pull image" if reason in ("ErrImagePull", "ImagePullBackOff") else reason
+            return f'container "{container}" in pod "{name}" is waiting to start: {why}'
+    return f'container "{container}" in pod "{name}" is not available'

@@ -1,0 +1,45 @@
+"""Writes pods' statuses to the API server, only what differs, and only to the pod that is meant.
+
+Takes a pod and its status; gives the pod as the API server has it afterwards, or None if there was nothing to write or
+nobody to write to. The uid goes along as a precondition.
+Invariant: a status is written only if it differs from what was last known to be there.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from podbay.api.errors import Conflict, NotFound
+from podbay.api.resources import PODS
+from podbay.client.rest import Object, Rest
+
+
+class StatusWriter:
+    """See the module."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+
+    async def write(self, pod: Mapping[str, Any], status: Object) -> Object | None:
+        """Write what differs. Raises StatusError, TransportError."""
+        changes = difference(pod.get("status") or {}, status)
+        if not changes:
+            return None
+        metadata = pod["metadata"]
+        body = {"metadata": {"uid": metadata["uid"]}, "status": changes}
+        try:
+            return await self._rest.patch(
+                PODS, metadata["name"], body, namespace=metadata["namespace"], subresource="status"
+            )
+        except (NotFound, Conflict):
+            return None  # gone, or another pod of that name: its own status comes from its own worker
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
+    """Return the patch from one status to another: changed fields, and null for those that went. Pure."""
+    changes = {name: value for name, value in new.items() if old.get(name) != value}
+    for name in ("podIP", "podIPs", "reason", "message"):
+        if name in old and name not in new:
+            changes[name] = None
+    if "podIPs" in changes and changes["podIPs"] and old.get("podIPs"):
+        changes["podIPs"] = [*changes["podIPs"], {"$patch": "replace"}]
+    return changes
