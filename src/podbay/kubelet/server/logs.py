@@ -1,7 +1,7 @@
 """Container logs: CRI's log files read back as what the container wrote.
 
-Takes a file of lines ``TIME STREAM TAG TEXT`` and the options of ``kubectl logs``; gives the text in chunks, and goes on
-as the file grows if asked to follow.
+Takes a file of lines ``TIME STREAM TAG TEXT`` and the options of ``kubectl logs``; gives the text in chunks, and goes
+on as the file grows if asked to follow.
 Invariant: partial lines (tag ``P``) are joined; a limit in bytes cuts exactly there.
 Source: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 """
