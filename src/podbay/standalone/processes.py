@@ -1,0 +1,124 @@
+"""Processes that outlive us: started in a session of their own, found again by a file, stopped by pid.
+
+Takes a command; gives its pid. A pid is trusted only together with the process's start time, so that a number used
+again is never mistaken.
+Source: proc(5), pidfd_open(2).
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def start(command: Sequence[str], *, log: Path, pid_file: Path, environment: Mapping[str, str] | None = None) -> int:
+    """Start a process in a session of its own, its output in ``log``; write its pid file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, **(environment or {})},
+        )
+    write_pid(pid_file, process.pid)
+    return process.pid
+
+
+def write_pid(pid_file: Path, pid: int) -> None:
+    """Write a pid with its start time."""
+    partial = pid_file.with_suffix(".partial")
+    partial.write_text(f"{pid} {_started(pid)}\n")
+    partial.replace(pid_file)
+
+
+def running(pid_file: Path) -> int | None:
+    """Return the pid of the process that a file names, or None if it does not run any more."""
+    try:
+        pid_text, started = pid_file.read_text().split()
+    except (OSError, ValueError):
+        return None
+    pid = int(pid_text)
+    return pid if _started(pid) == started and _state(pid) != "Z" else None
+
+
+def stop(pid_file: Path, *, patience_s: float = 10.0) -> bool:
+    """End the process that a file names: asked first, then killed. Return whether there was one."""
+    pid = running(pid_file)
+    if pid is None:
+        pid_file.unlink(missing_ok=True)
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            if running(pid_file) == pid:
+                os.kill(pid, signal.SIGTERM)
+                if not _wait(descriptor, pid, patience_s):
+                    os.kill(pid, signal.SIGKILL)
+                    _wait(descriptor, pid, patience_s)
+        finally:
+            os.close(descriptor)
+    pid_file.unlink(missing_ok=True)
+    return True
+
+
+async def ended(pid: int) -> None:
+    """Return when a process has ended, whoever started it."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(descriptor, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        _reap(pid)
+
+
+def _reap(pid: int) -> None:
+    """Take the exit status of a process, if it is a child of ours."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def _wait(descriptor: int, pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, left))
+        if ready:
+            _reap(pid)
+            return True
+        if left <= 0:
+            return False
+
+
+def _started(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[19] if fields else ""
+
+
+def _state(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[0] if fields else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of ``/proc/PID/stat`` after the command's name."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
