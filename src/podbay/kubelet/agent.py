@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,12 +50,15 @@ class Kubelet:
         clock: Clock,
         activity: Activity,
         machine: Machine | None = None,
+        network_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.activity = activity
         self.runtime = runtime
         self._rest = rest
+        if config.is_real:
+            config.root.mkdir(parents=True, exist_ok=True)
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
@@ -71,6 +74,7 @@ class Kubelet:
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
         self._image_ids: dict[str, str] = {}
         self._scope = TaskScope()
+        self._network_up = network_up
         self.registered = asyncio.Event()
 
     @property
@@ -83,6 +87,9 @@ class Kubelet:
         async with self._scope as scope:
             scope.start(self.events.run(), name="kubelet events")
             await self.heartbeat.register()
+            if self._network_up is not None:
+                await self._network_up()
+                await self.heartbeat.register()
             self.registered.set()
             scope.start(self.heartbeat.run(), name="heartbeat")
             scope.start(self._source.run(), name="kubelet pods")
