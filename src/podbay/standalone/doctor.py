@@ -22,7 +22,7 @@ def examine(say: Callable[[str], None]) -> int:
     else:
         missing += 1
         say("missing  root: run podbay up with sudo")
-    for what, look in (
+    wanted: tuple[tuple[str, Callable[[], str]], ...] = (
         ("containerd", lambda: containerd.binary("containerd", "containerd")),
         ("ctr", lambda: containerd.binary("ctr", "containerd")),
         ("runc or crun", containerd.low_level_runtime),
@@ -32,7 +32,8 @@ def examine(say: Callable[[str], None]) -> int:
         ("iptables", lambda: containerd.binary("iptables", "iptables")),
         ("catatonit", lambda: containerd.binary("catatonit", "catatonit")),
         ("nsenter", lambda: containerd.binary("nsenter", "util-linux")),
-    ):
+    )
+    for what, look in wanted:
         try:
             say(f"ok       {what}: {look()}")
         except ClusterError as error:

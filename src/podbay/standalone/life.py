@@ -1,7 +1,7 @@
 """A cluster's life: up, down, status, destroy.
 
-Takes a cluster's name; starts and stops processes, and tells what it waits for. Each is idempotent: what is done already
-is left alone, what is half done is completed.
+Takes a cluster's name; starts and stops processes, and tells what it waits for. Each is idempotent: what is done
+already is left alone, what is half done is completed.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ class Archive:
                     raise ClusterError(f"the archive names {name} and does not hold it")
                 return children[0]
             blobs = tuple(blob for child in children for blob in child.blobs)
-            return ArchivedImage(name, blobs, tuple(m for child in children for m in child.manifests) + (document,))
+            return ArchivedImage(name, blobs, (*(m for child in children for m in child.manifests), document))
         parts = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
         blobs = tuple(Blob(part, member=self._member(part)) for part in parts)
         return ArchivedImage(name, blobs, (document,))
