@@ -3,9 +3,9 @@
 Takes a ClientConfig; the one door to aiohttp's client.
 """
 
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 from yarl import URL
@@ -17,6 +17,13 @@ from podbay.wire.http import Request, Response
 
 _CONNECT_S: Final = 10.0
 _CONNECTIONS: Final = 100
+# A peer whose machine or network is gone says nothing: probe a silent connection, and give up after 45 seconds.
+_KEEPALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 
 
 class AiohttpTransport:
@@ -25,8 +32,11 @@ class AiohttpTransport:
     def __init__(self, config: ClientConfig, *, tls: ssl.SSLContext | None = None) -> None:
         self._server = config.server.rstrip("/")
         self._token = config.token
+        self._server_name = config.server_name or None
         context = tls or config.tls_context()
-        connector = aiohttp.TCPConnector(ssl=context if context is not None else True, limit=_CONNECTIONS)
+        connector = aiohttp.TCPConnector(
+            ssl=context if context is not None else True, limit=_CONNECTIONS, socket_factory=_socket
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
@@ -47,9 +57,10 @@ class AiohttpTransport:
                 headers=headers,
                 data=request.body or None,
                 allow_redirects=False,
+                server_hostname=self._server_name,
             )
             if is_streamed(request) and answer.status == 200:
-                return Response(status=200, headers=list(answer.headers.items()), stream=_chunks(answer))
+                return Response(status=200, headers=list(answer.headers.items()), stream=_Chunks(answer))
             try:
                 body = await answer.read()
             finally:
@@ -63,11 +74,34 @@ class AiohttpTransport:
         await self._session.close()
 
 
-async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise TransportError(str(error)) from error
-    finally:
-        answer.close()
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    made = socket.socket(address[0], address[1], address[2])
+    for level, option, value in _KEEPALIVE:
+        made.setsockopt(level, option, value)
+    made.settimeout(0.0)
+    return made
+
+
+class _Chunks:
+    """An answer's stream. A class, because a generator that nobody has started yet cannot be closed."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+        self._content = answer.content.iter_any()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._content)
+        except StopAsyncIteration:
+            self._answer.close()
+            raise
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._answer.close()
+            raise TransportError(str(error) or type(error).__name__) from error
+
+    async def aclose(self) -> None:
+        """Cut the connection that carries the stream."""
+        self._answer.close()

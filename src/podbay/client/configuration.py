@@ -18,8 +18,9 @@ class ClientConfig:
     client_key_pem: bytes = b""
     token: str = ""
     namespace: str = "default"
+    context: str = ""
     insecure: bool = False
-    server_name: str = ""
+    server_name: str = ""  # what the server's certificate must name, if not the server's host
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Return the TLS context, or None for plain HTTP. Raises ssl.SSLError for unusable PEM."""

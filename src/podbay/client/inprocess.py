@@ -7,7 +7,7 @@ never Python objects. A stream's buffer is bounded, and a reader that is too slo
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from podbay.client.transport import TransportError
 from podbay.lib.activity import Activity
@@ -35,7 +35,7 @@ class InProcessTransport:
         if response.stream is not None:
             buffer = _Buffer(self._activity)
             self._scope.start(buffer.pump(response.stream), name="stream pump")
-            return Response(status=response.status, headers=response.headers, stream=buffer.chunks())
+            return Response(status=response.status, headers=response.headers, stream=buffer)
         return response
 
     async def close(self) -> None:
@@ -72,7 +72,7 @@ class _Buffer:
 
     async def _read(self, stream: AsyncIterator[bytes]) -> None:
         async for chunk in stream:
-            if self._size + len(chunk) > _BUFFER_BYTES:
+            if self._stopped.is_set() or self._size + len(chunk) > _BUFFER_BYTES:
                 return
             self._chunks.append(chunk)
             self._size += len(chunk)
@@ -81,27 +81,30 @@ class _Buffer:
                 self._activity.begin("stream")
             self._changed.set()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield what was sent; work in hand ends when the reader comes back for more."""
-        try:
-            while True:
-                if self._chunks:
-                    chunk = b"".join(self._chunks)
-                    self._chunks.clear()
-                    self._size = 0
-                    self._changed.clear()
-                    yield chunk
-                    continue
-                if self._held:
-                    self._held = False
-                    self._activity.end("stream")
-                if self._ended:
-                    return
-                await self._changed.wait()
-                self._changed.clear()
-        finally:
-            self._stopped.set()
-            self._chunks.clear()
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return what was sent; work in hand ends when the reader comes back for more."""
+        while not self._chunks:
             if self._held:
                 self._held = False
                 self._activity.end("stream")
+            if self._ended:
+                raise StopAsyncIteration
+            await self._changed.wait()
+            self._changed.clear()
+        chunk = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        return chunk
+
+    async def aclose(self) -> None:
+        """Tell the handler that nobody reads any more; what was not read is lost."""
+        self._stopped.set()
+        self._ended = True
+        self._changed.set()
+        self._chunks.clear()
+        if self._held:
+            self._held = False
+            self._activity.end("stream")

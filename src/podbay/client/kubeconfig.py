@@ -1,184 +1,169 @@
-"""kubeconfig files: read as kubectl reads them, and written so that nothing of anybody else's is lost.
+"""Kubeconfig files: find, read and merge them, and resolve a context into a ClientConfig.
 
-Takes paths (KUBECONFIG's list, or the home's file); gives a ClientConfig, or changes one cluster's entries.
-Invariant: the first file that says something wins; a file is written whole or not at all, readable by its owner only.
+Takes files (``--kubeconfig``, or those of KUBECONFIG, or ``~/.kube/config``); gives one server and one identity.
+``kubeconfig_file`` changes such files.
+Invariant: of several files the first that has a name wins; relative paths count from the file that they stand in; what
+podbay cannot honour (exec plugins, passwords, proxies, impersonation) is refused, never left out.
 Source: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
 
 import base64
+import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from podbay.client.configuration import ClientConfig
-from podbay.wire import yaml
+from podbay.client.kubeconfig_file import SECTIONS, KubeconfigError, merge, read, remove
 
-_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_SECTIONS: Final = ("clusters", "users", "contexts")
+__all__ = ["KubeconfigError", "files", "load", "merge", "merged", "remove", "resolve"]
 
-
-class KubeconfigError(Exception):
-    """The configuration cannot be read or lacks something; the message is kubectl's."""
-
-
-def paths() -> list[Path]:
-    """Return the files that are read, in order of precedence."""
-    given = os.environ.get("KUBECONFIG", "")
-    if given:
-        return [Path(part) for part in given.split(":") if part]
-    return [Path.home() / ".kube" / "config"]
+NO_CONFIG_SERVER: Final = "http://localhost:8080"  # where upstream's clients look when nothing tells them
+_PATHS: Final = {
+    "cluster": ("certificate-authority",),
+    "user": ("client-certificate", "client-key", "tokenFile"),
+}
+_REFUSED: Final = {
+    "cluster": ("proxy-url",),
+    "user": ("exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"),
+}
 
 
-def read(files: list[Path]) -> dict[str, Any]:
-    """Return the merged configuration of files; what is missing is left out. Raises KubeconfigError."""
-    merged: dict[str, Any] = {"clusters": {}, "users": {}, "contexts": {}, "current-context": ""}
-    for path in files:
-        for section, entries in _entries(path).items():
-            if section == "current-context":
-                merged["current-context"] = merged["current-context"] or entries
-            else:
-                for name, entry in entries.items():
-                    merged[section].setdefault(name, (entry, path))
-    return merged
+def files(explicit: str = "", environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Return the files to read, in order. One that was named explicitly must exist, others may be missing."""
+    environment = os.environ if environment is None else environment
+    if explicit:
+        if not Path(explicit).exists():
+            raise KubeconfigError(f"stat {explicit}: no such file or directory")
+        return [Path(explicit)]
+    listed = environment.get("KUBECONFIG", "")
+    if listed:
+        return [Path(part) for part in dict.fromkeys(listed.split(os.pathsep)) if part]
+    home = environment.get("HOME", "")
+    return [Path(home) / ".kube" / "config"] if home else []
 
 
-def load(path: Path | None = None, context: str = "") -> ClientConfig:
-    """Return how to reach the server of a context (the current one if none is named). Raises KubeconfigError."""
-    files = [path] if path is not None else paths()
-    merged = read(files)
-    name = context or merged["current-context"]
-    if not name:
-        if (_ACCOUNT / "token").exists() and os.environ.get("KUBERNETES_SERVICE_HOST"):
-            return in_cluster()
-        return ClientConfig(server="http://localhost:8080")
-    if name not in merged["contexts"]:
-        raise KubeconfigError(f'context "{name}" does not exist')
-    chosen = merged["contexts"][name][0]
-    cluster, cluster_file = merged["clusters"].get(chosen.get("cluster", ""), ({}, Path()))
-    user, user_file = merged["users"].get(chosen.get("user", ""), ({}, Path()))
-    if not cluster.get("server"):
-        raise KubeconfigError(f'cluster "{chosen.get("cluster", "")}" does not exist')
-    token = user.get("token", "")
-    if user.get("tokenFile"):
-        token = Path(user["tokenFile"]).read_text().strip()
+def merged(paths: Sequence[Path]) -> dict[str, Any]:
+    """Return one config of several files, with absolute paths in it. Raises KubeconfigError, OSError."""
+    result: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": "", "preferences": {}}
+    for section in SECTIONS:
+        result[section] = []
+    for path in paths:
+        if not path.exists():
+            continue
+        document = read(path)
+        result["current-context"] = result["current-context"] or document.get("current-context") or ""
+        for section, kind in SECTIONS.items():
+            known = {entry["name"] for entry in result[section]}
+            for entry in document.get(section) or ():
+                if entry["name"] not in known:
+                    result[section].append({**entry, kind: _with_absolute_paths(entry.get(kind) or {}, kind, path)})
+    return result
+
+
+def load(
+    path: str | Path | None = None, context: str = "", *, cluster: str = "", user: str = "", namespace: str = ""
+) -> ClientConfig:
+    """Return the server and identity of a context; the names given take the place of what the file says.
+
+    Raises KubeconfigError with kubectl's message, OSError for a file that cannot be read.
+    """
+    document = merged(files(str(path) if path else ""))
+    return resolve(document, context, cluster=cluster, user=user, namespace=namespace)
+
+
+def resolve(
+    document: Mapping[str, Any], context: str = "", *, cluster: str = "", user: str = "", namespace: str = ""
+) -> ClientConfig:
+    """Return what a merged config says about a context (the current one, if none is named). Raises KubeconfigError."""
+    name = context or str(document.get("current-context") or "")
+    place = _entry(document, "contexts", name)
+    if place is None:
+        if context:
+            raise KubeconfigError(f'context "{context}" does not exist')
+        if name:
+            raise KubeconfigError(f"context was not found for specified context: {name}")
+        place = {}
+    cluster_name, user_name = cluster or place.get("cluster", ""), user or place.get("user", "")
+    place_namespace = namespace or str(place.get("namespace") or "default")
+    account = _entry(document, "users", user_name)
+    if account is None and user:
+        raise KubeconfigError(f'auth info "{user}" does not exist')
+    server = _entry(document, "clusters", cluster_name)
+    if server is None:
+        if cluster:
+            raise KubeconfigError(f'cluster "{cluster}" does not exist')
+        if cluster_name:
+            raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
+        return ClientConfig(server=NO_CONFIG_SERVER, namespace=place_namespace)
+    if not server.get("server"):
+        raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
+    account = account or {}
+    _refuse(server, "cluster", cluster_name)
+    _refuse(account, "user", user_name)
+    insecure = bool(server.get("insecure-skip-tls-verify"))
+    ca = _pem(server, "certificate-authority")
+    if insecure and ca:
+        raise KubeconfigError("specifying a root certificates file with the insecure flag is not allowed")
     return ClientConfig(
-        server=cluster["server"],
-        ca_pem=_data(cluster, "certificate-authority", cluster_file),
-        client_cert_pem=_data(user, "client-certificate", user_file),
-        client_key_pem=_data(user, "client-key", user_file),
-        token=token,
-        namespace=chosen.get("namespace") or "default",
-        insecure=bool(cluster.get("insecure-skip-tls-verify")),
-        server_name=cluster.get("tls-server-name", ""),
+        server=str(server["server"]),
+        ca_pem=ca,
+        client_cert_pem=_pem(account, "client-certificate"),
+        client_key_pem=_pem(account, "client-key"),
+        token=_token(account),
+        namespace=place_namespace,
+        context=name,
+        insecure=insecure,
+        server_name=str(server.get("tls-server-name") or ""),
     )
 
 
-def in_cluster() -> ClientConfig:
-    """Return how a pod reaches the server it runs under. Raises KubeconfigError."""
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-    try:
-        return ClientConfig(
-            server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
-            ca_pem=(_ACCOUNT / "ca.crt").read_bytes(),
-            token=(_ACCOUNT / "token").read_text().strip(),
-            namespace=(_ACCOUNT / "namespace").read_text().strip(),
-        )
-    except OSError as error:
-        raise KubeconfigError(f"unable to load in-cluster configuration: {error}") from None
+def _entry(document: Mapping[str, Any], section: str, name: str) -> dict[str, Any] | None:
+    for entry in document.get(section) or ():
+        if entry["name"] == name:
+            found: dict[str, Any] = entry.get(SECTIONS[section]) or {}
+            return found
+    return None
 
 
-def merge(path: Path, *, name: str, config: ClientConfig, select: bool) -> None:
-    """Put a cluster, its user and a context of one name into a file, replacing what has that name."""
-    document = _document(path)
-    cluster = {"server": config.server, "certificate-authority-data": _encoded(config.ca_pem)}
-    user: dict[str, Any] = {}
-    if config.client_cert_pem:
-        user = {
-            "client-certificate-data": _encoded(config.client_cert_pem),
-            "client-key-data": _encoded(config.client_key_pem),
-        }
-    if config.token:
-        user["token"] = config.token
-    _put(document, "clusters", name, {"cluster": cluster})
-    _put(document, "users", name, {"user": user})
-    _put(document, "contexts", name, {"context": {"cluster": name, "user": name}})
-    if select or not document.get("current-context"):
-        document["current-context"] = name
-    write(path, document)
+def _with_absolute_paths(entry: Mapping[str, Any], kind: str, file: Path) -> dict[str, Any]:
+    changed = dict(entry)
+    for field in _PATHS.get(kind, ()):
+        if changed.get(field):
+            changed[field] = str(file.resolve().parent / str(changed[field]))
+    return changed
 
 
-def remove(path: Path, *, name: str) -> None:
-    """Take a cluster, its user and its context out of a file."""
-    document = _document(path)
-    for section in _SECTIONS:
-        document[section] = [entry for entry in document.get(section) or [] if entry.get("name") != name]
-    if document.get("current-context") == name:
-        document["current-context"] = ""
-    write(path, document)
+def _refuse(entry: Mapping[str, Any], kind: str, name: str) -> None:
+    for field in _REFUSED[kind]:
+        if entry.get(field):
+            raise KubeconfigError(f'{kind} "{name}": podbay does not support {field} in a kubeconfig yet')
 
 
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a configuration, whole or not at all; through a symbolic link to what it names."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(yaml.dump(dict(document)))
-    partial.replace(path)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    found = _parsed(path)
-    return {"apiVersion": "v1", "kind": "Config", "preferences": {}, **found}
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise KubeconfigError(f'error loading config file "{path}": {error.strerror}') from None
-    try:
-        found = next(yaml.load_all(text), None) or {}
-    except ValueError as error:
-        raise KubeconfigError(f'error loading config file "{path}": {error}') from None
-    if not isinstance(found, dict):
-        raise KubeconfigError(f'error loading config file "{path}": it is no configuration')
-    return found
-
-
-def _entries(path: Path) -> dict[str, Any]:
-    found = _parsed(path)
-    inner = {"clusters": "cluster", "users": "user", "contexts": "context"}
-    entries: dict[str, Any] = {
-        section: {e["name"]: e.get(inner[section]) or {} for e in found.get(section) or () if "name" in e}
-        for section in _SECTIONS
-    }
-    entries["current-context"] = found.get("current-context") or ""
-    return entries
-
-
-def _data(entry: Mapping[str, Any], name: str, file: Path) -> bytes:
-    """Return an inline or a named file's PEM; a relative path is relative to the file that names it."""
-    inline = entry.get(f"{name}-data")
-    if inline:
-        return base64.b64decode(inline)
-    named = entry.get(name)
-    if not named:
+def _pem(entry: Mapping[str, Any], field: str) -> bytes:
+    """Return what a pair of fields gives: the data itself goes before the file."""
+    data = entry.get(f"{field}-data")
+    if data:
+        try:
+            return base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise KubeconfigError(f"{field}-data is not base64: {error}") from None
+    file = entry.get(field)
+    if not file:
         return b""
     try:
-        return (file.parent / named).read_bytes()
+        return Path(file).read_bytes()
     except OSError as error:
-        raise KubeconfigError(f"unable to read {name} {named}: {error.strerror}") from None
+        raise KubeconfigError(
+            f"invalid configuration: unable to read {field} {file} due to {error.strerror or error}"
+        ) from None
 
 
-def _put(document: dict[str, Any], section: str, name: str, entry: dict[str, Any]) -> None:
-    entries = [other for other in document.get(section) or [] if other.get("name") != name]
-    document[section] = [*entries, {"name": name, **entry}]
-
-
-def _encoded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def _token(user: Mapping[str, Any]) -> str:
+    """Return the bearer token; unlike certificates, the file goes before the value only if there is no value."""
+    if user.get("token"):
+        return str(user["token"])
+    if user.get("tokenFile"):
+        return Path(str(user["tokenFile"])).read_text().strip()
+    return ""
