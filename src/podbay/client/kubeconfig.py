@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from podbay.client.configuration import ClientConfig
-from podbay.client.kubeconfig_file import SECTIONS, KubeconfigError, merge, read, remove
+from podbay.client.kubeconfig_file import SECTIONS, KubeconfigError, changing, merge, read, remove, write
 
-__all__ = ["KubeconfigError", "files", "load", "merge", "merged", "remove", "resolve"]
+__all__ = [
+    "KubeconfigError", "changing", "files", "in_cluster", "load", "merge", "merged", "read", "remove", "resolve", "write",
+]  # fmt: skip
 
 NO_CONFIG_SERVER: Final = "http://localhost:8080"  # where upstream's clients look when nothing tells them
+_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
@@ -96,7 +99,8 @@ def resolve(
             raise KubeconfigError(f'cluster "{cluster}" does not exist')
         if cluster_name:
             raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
-        return ClientConfig(server=NO_CONFIG_SERVER, namespace=place_namespace)
+        inside = in_cluster()  # only a config that is empty leads there, as upstream's does
+        return inside or ClientConfig(server=NO_CONFIG_SERVER, namespace=place_namespace)
     if not server.get("server"):
         raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
     account = account or {}
@@ -116,6 +120,20 @@ def resolve(
         context=name,
         insecure=insecure,
         server_name=str(server.get("tls-server-name") or ""),
+    )
+
+
+def in_cluster(environment: Mapping[str, str] | None = None, account: Path = _ACCOUNT) -> ClientConfig | None:
+    """Return how a pod reaches the server that it runs under, or None outside of a pod."""
+    environment = os.environ if environment is None else environment
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port or not (account / "token").exists():
+        return None
+    return ClientConfig(
+        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        ca_pem=(account / "ca.crt").read_bytes(),
+        token=(account / "token").read_text().strip(),
+        namespace=(account / "namespace").read_text().strip(),
     )
 
 
@@ -161,9 +179,13 @@ def _pem(entry: Mapping[str, Any], field: str) -> bytes:
 
 
 def _token(user: Mapping[str, Any]) -> str:
-    """Return the bearer token; unlike certificates, the file goes before the value only if there is no value."""
-    if user.get("token"):
-        return str(user["token"])
-    if user.get("tokenFile"):
-        return Path(str(user["tokenFile"])).read_text().strip()
-    return ""
+    """Return the bearer token: what the file holds, or the value if there is no file. Raises KubeconfigError."""
+    token, file = str(user.get("token") or ""), user.get("tokenFile")
+    if not file:
+        return token
+    try:
+        return Path(str(file)).read_text().strip()
+    except OSError as error:
+        if token:
+            return token
+        raise KubeconfigError(f"open {file}: {error.strerror or error}") from None

@@ -201,3 +201,22 @@ def test_a_lock_that_somebody_keeps_is_said(tmp_path: Path, monkeypatch: pytest.
 def test_removing_from_a_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
     kubeconfig.remove(tmp_path / "config", name="a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_file_goes_before_a_token_unless_it_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("file\n")
+    user = {"token": "value", "tokenFile": str(tmp_path / "token")}
+    assert kubeconfig.resolve(config(users=[{"name": "u1", "user": user}])).token == "file"
+    user["tokenFile"] = "/no/token"
+    assert kubeconfig.resolve(config(users=[{"name": "u1", "user": user}])).token == "value"
+
+
+def test_a_pod_finds_its_server_by_its_service_account(tmp_path: Path) -> None:
+    environment = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    assert kubeconfig.in_cluster(environment, tmp_path) is None
+    for name, text in (("token", "t\n"), ("ca.crt", "CA"), ("namespace", "apps")):
+        (tmp_path / name).write_text(text)
+    assert kubeconfig.in_cluster({}, tmp_path) is None
+    assert kubeconfig.in_cluster(environment, tmp_path) == ClientConfig(
+        server="https://[fd00::1]:443", ca_pem=b"CA", token="t", namespace="apps"
+    )
