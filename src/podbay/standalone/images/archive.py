@@ -45,7 +45,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._tar = tarfile.open(path)
+            self._tar = tarfile.open(path)  # noqa: SIM115 closed by __exit__
         except (OSError, tarfile.TarError) as error:
             raise ClusterError(f"{path} is no image archive: {error}") from None
         self._members = {member.name.removeprefix("./"): member for member in self._tar.getmembers()}

@@ -1,6 +1,6 @@
 """Builds the example images as archives: ``python -m podbay.standalone.images.example kubia FILE``.
 
-Takes busybox from its Debian package; gives an archive for ``podbay image import``. Used by the demo, the tests and the
+Takes busybox from Debian packages; gives an archive for ``podbay image import``. Used by the demo, the tests and the
 benchmarks.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from podbay.standalone.cluster import ClusterError
 from podbay.standalone.images import recipes
-from podbay.standalone.images.debian import file_of_package
+from podbay.standalone.images.debian import busybox_files
 from podbay.standalone.images.layer import build
 
 _USAGE: Final = "usage: python -m podbay.standalone.images.example kubia|busybox FILE"
@@ -19,7 +19,7 @@ _USAGE: Final = "usage: python -m podbay.standalone.images.example kubia|busybox
 
 def build_example(name: str, target: Path) -> None:
     """Build one of the example images. Raises ClusterError."""
-    busybox = file_of_package("busybox-static", "bin/busybox")
+    busybox = busybox_files()
     match name:
         case "kubia":
             build(recipes.kubia_recipe(busybox), target)

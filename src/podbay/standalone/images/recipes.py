@@ -1,22 +1,26 @@
-"""The images that podbay assembles itself: the sandbox's and the example's, from Debian's static binaries.
+"""The images that podbay assembles itself: the sandbox's and the examples', from Debian's binaries.
 
 Takes the binaries' bytes; gives recipes. No registry and no upstream image is needed.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from podbay.standalone.cluster import ClusterError
 from podbay.standalone.containerd import SANDBOX_IMAGE
+from podbay.standalone.images.debian import architecture
 from podbay.standalone.images.layer import ImageRecipe
 
 KUBIA: Final = "docker.io/wanstack/kubia:latest"
 _APPLETS: Final = (
     "sh", "cat", "chmod", "cp", "cut", "date", "dd", "df", "echo", "env", "false", "grep", "head", "hostname", "id",
     "ip", "kill", "ln", "ls", "mkdir", "mount", "mv", "nc", "nslookup", "printf", "ps", "pwd", "rm", "sed", "seq",
-    "sleep", "sort", "stat", "stty", "sync", "tail", "tar", "tee", "test", "top", "touch", "tr", "true", "tty", "uname",
-    "vi", "wc", "wget", "which", "xargs", "yes", "httpd", "md5sum", "sha256sum", "ipcs",
+    "sleep", "sort", "stat", "stty", "sync", "tail", "tar", "tee", "test", "top", "touch", "tr", "true", "uname",
+    "vi", "wc", "wget", "which", "xargs", "yes", "httpd", "md5sum", "sha256sum", "netstat", "awk", "expr", "find",
+    "mkfifo", "pidof", "ping", "readlink", "rmdir", "route", "timeout", "tty", "usleep", "nproc", "od",
+    "base64", "killall",
 )  # fmt: skip
 _SERVER: Final = b"""#!/bin/sh
 # Answers every request with the name of the host, and ends when it is asked to.
@@ -46,16 +50,20 @@ def sandbox_recipe() -> ImageRecipe:
     if not Path(found).exists():
         raise ClusterError("catatonit is not installed: install the package catatonit")
     return ImageRecipe(
-        name=SANDBOX_IMAGE, files={"catatonit": Path(found).read_bytes()}, entrypoint=["/catatonit", "-P"]
+        name=SANDBOX_IMAGE,
+        files={"catatonit": Path(found).read_bytes()},
+        entrypoint=["/catatonit", "-P"],
+        architecture=architecture(),
     )
 
 
-def busybox_recipe(busybox: bytes, name: str) -> ImageRecipe:
+def busybox_recipe(busybox: Mapping[str, bytes], name: str) -> ImageRecipe:
     """Return an image with a shell and the usual small commands."""
     return ImageRecipe(
         name=name,
+        architecture=architecture(),
         files={
-            "bin/busybox": busybox,
+            **busybox,
             "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
             "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
         },
@@ -65,11 +73,12 @@ def busybox_recipe(busybox: bytes, name: str) -> ImageRecipe:
     )
 
 
-def kubia_recipe(busybox: bytes) -> ImageRecipe:
+def kubia_recipe(busybox: Mapping[str, bytes]) -> ImageRecipe:
     """Return the example: an HTTP server on port 8080 that says which host was hit."""
     base = busybox_recipe(busybox, KUBIA)
     return ImageRecipe(
         name=KUBIA,
+        architecture=base.architecture,
         files={**base.files, "kubia/server": _SERVER, "kubia/answer": _ANSWER},
         links=base.links,
         directories=base.directories,
