@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,7 @@ from podbay.standalone.admin import Admin
 from podbay.standalone.cluster import Cluster, ClusterError, NodePlace
 from podbay.standalone.kubeconfigs import forget_context, publish_context, write_own
 from podbay.standalone.server import agent_pid, start_agent, start_server
+from podbay.wire.times import format_micro_time
 
 Say = Callable[[str], None]
 _PATIENCE_S: Final = 60.0
@@ -35,6 +38,7 @@ def up(cluster: Cluster, *, nodes: int | None, say: Say) -> None:
     """Bring a cluster up, new or as it was; return when a pod could run. Raises ClusterError."""
     check_machine()
     began = time.monotonic()
+    launched = format_micro_time(datetime.now(UTC))
     if not cluster.exists():
         settings = cluster.make(nodes=nodes or 1)
         say(f"cluster {cluster.name}: new, state in {cluster.state}")
@@ -66,7 +70,7 @@ def up(cluster: Cluster, *, nodes: int | None, say: Say) -> None:
         place = cluster.node(index)
         pid = cluster.server_pid if index == 1 else agent_pid(cluster, index)
         log = cluster.log / "server.log" if index == 1 else place.log / "agent.log"
-        _wait(lambda name=place.name: _is_node_ready(admin, name), f"node {place.name}", log, pid)  # type: ignore[misc]
+        _wait(partial(_is_node_ready, admin, place.name, launched if started else ""), f"node {place.name}", log, pid)
     write_own(cluster, admin.config)
     where = publish_context(cluster, admin.config)
     admin.close()
@@ -219,8 +223,12 @@ def _remove_network_namespaces(cluster: Cluster) -> None:
             Path("/var/run/netns", mark.name).unlink(missing_ok=True)
 
 
-def _is_node_ready(admin: Admin, name: str) -> bool:
+def _is_node_ready(admin: Admin, name: str, since: str) -> bool:
+    """Tell whether a node is ready and has said so since a moment: what it said in an earlier life does not count."""
     with contextlib.suppress(ClusterError, OSError):
+        lease = admin.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
+        if lease["spec"].get("renewTime", "") < since:
+            return False
         node = admin.get(f"/api/v1/nodes/{name}")
         return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
     return False

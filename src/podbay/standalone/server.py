@@ -80,8 +80,10 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
                     scope.start(node.run(), name="node")
                 await _told_to_end()
             finally:
-                await door.close()
+                # Our own parts first: they are clients of the server that is about to end.
+                await scope.close()
                 await server.close()
+                await door.close()
     finally:
         await store.close()
 
