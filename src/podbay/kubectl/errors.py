@@ -1,0 +1,14 @@
+"""What a command says when it cannot go on, and the exit code it leaves."""
+
+
+class CommandError(Exception):
+    """A message for standard error. ``code`` is the exit code; an empty message prints nothing."""
+
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class UsageError(CommandError):
+    """The command line is wrong: the message goes with a hint where help is."""

@@ -1,0 +1,1 @@
+"""What commands print: tables, YAML, JSON, names, JSONPath and custom columns."""
