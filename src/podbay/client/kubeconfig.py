@@ -18,7 +18,8 @@ from podbay.client.configuration import ClientConfig
 from podbay.client.kubeconfig_file import SECTIONS, KubeconfigError, changing, merge, read, remove, write
 
 __all__ = [
-    "KubeconfigError", "changing", "files", "in_cluster", "load", "merge", "merged", "read", "remove", "resolve", "write",
+    "KubeconfigError", "changing", "files", "in_cluster", "load", "merge", "merged", "read", "remove", "resolve",
+    "write",
 ]  # fmt: skip
 
 NO_CONFIG_SERVER: Final = "http://localhost:8080"  # where upstream's clients look when nothing tells them

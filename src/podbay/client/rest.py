@@ -22,7 +22,7 @@ class Rest:
 
     def __init__(self, transport: Transport, user_agent: str) -> None:
         self._transport = transport
-        self._user_agent = user_agent
+        self.user_agent = user_agent
 
     async def get(self, resource: Resource, name: str, *, namespace: str = "", query: Query | None = None) -> Object:
         """Return one object."""
@@ -62,7 +62,7 @@ class Rest:
     async def delete(
         self, resource: Resource, name: str, *, namespace: str = "", options: Object | None = None
     ) -> Object:
-        """Delete an object, or begin to."""
+        """Delete an object, or begin to. ``options`` are DeleteOptions."""
         return await self._send("DELETE", path(resource, namespace=namespace, name=name), None, body=options)
 
     async def delete_collection(self, resource: Resource, *, namespace: str = "") -> Object:
@@ -75,7 +75,7 @@ class Rest:
     ) -> AsyncIterator[AsyncIterator[Sequence[Object]]]:
         """Open a watch; give an iterator over batches of frames (``type`` and ``object``)."""
         target = path(resource, namespace=namespace)
-        asked = request("GET", target, {**(query or {}), "watch": True}, user_agent=self._user_agent)
+        asked = request("GET", target, {**(query or {}), "watch": True}, user_agent=self.user_agent)
         response = await self._transport.send(asked)
         if response.stream is None:
             raise error_of(response.status, response.body)
@@ -88,12 +88,12 @@ class Rest:
 
     async def raw(self, method: str, target: str, query: Query | None = None) -> Response:
         """Send a request to any path and return the answer as it is."""
-        return await self._transport.send(request(method, target, query, user_agent=self._user_agent))
+        return await self._transport.send(request(method, target, query, user_agent=self.user_agent))
 
     async def _send(
         self, method: str, target: str, query: Query | None, *, body: Any = None, content_type: str = "application/json"
     ) -> Object:
-        asked = request(method, target, query, body=body, content_type=content_type, user_agent=self._user_agent)
+        asked = request(method, target, query, body=body, content_type=content_type, user_agent=self.user_agent)
         return object_of(await self._transport.send(asked))
 
 

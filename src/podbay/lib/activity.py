@@ -2,7 +2,7 @@
 
 Every component that has work in hand (a frame received and not yet handled, a key in a work queue, a
 request being served, a pod being synced) holds a token for that time. Waiting for the clock, for a frame or
-for a runtime event is not work and holds none.
+for a runtime event is not work and holds none. Who follows changes also says which revision it has seen.
 
 Invariant: work that causes other work begins the new token before it ends its own, so the count does not
 touch zero in between.
@@ -19,6 +19,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._working: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -51,6 +52,14 @@ class Activity:
     def busy_with(self) -> dict[str, int]:
         """Return what is in hand and how often, by name."""
         return dict(self._working)
+
+    def saw(self, who: str, revision: int) -> None:
+        """Say up to which revision a follower of changes has seen everything that it asked for."""
+        self._seen[who] = revision
+
+    def seen(self) -> dict[str, int]:
+        """Return the revision that each follower has seen, by name."""
+        return dict(self._seen)
 
     async def idle(self, *, turns: int = 5) -> None:
         """Return when nothing has been in hand for ``turns`` turns of the event loop."""

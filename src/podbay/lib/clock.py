@@ -80,6 +80,7 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Move the clock forward, waking each sleeper at its own moment."""
         target = self._elapsed_s + seconds
+        await _turns()  # tasks that were only just started may want to sleep, too
         while True:
             self._drop_cancelled()
             if not self._sleepers or self._sleepers[0][0] > target:
@@ -90,10 +91,14 @@ class ManualClock:
                 _, _, future = heapq.heappop(self._sleepers)
                 if not future.done():
                     future.set_result(None)
-            for _ in range(_TURNS_BETWEEN_DEADLINES):
-                await asyncio.sleep(0)
+            await _turns()
         self._elapsed_s = target
 
     def _drop_cancelled(self) -> None:
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
+
+
+async def _turns() -> None:
+    for _ in range(_TURNS_BETWEEN_DEADLINES):
+        await asyncio.sleep(0)

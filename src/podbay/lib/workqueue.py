@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from podbay.lib.activity import Activity
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
-from podbay.lib.tasks import TaskScope
+from podbay.lib.timers import Timers
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -23,7 +23,6 @@ class WorkQueue(Generic[Key]):
 
     def __init__(self, name: str, clock: Clock, activity: Activity, backoff: Backoff) -> None:
         self._name = name
-        self._clock = clock
         self._activity = activity
         self._backoff = backoff
         self._waiting: dict[Key, None] = {}
@@ -31,7 +30,7 @@ class WorkQueue(Generic[Key]):
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._ready = asyncio.Event()
-        self._scope = TaskScope()
+        self._later: Timers[Key] = Timers(name, clock, self.add)
 
     def add(self, key: Key) -> None:
         """Have a key worked on soon."""
@@ -43,11 +42,13 @@ class WorkQueue(Generic[Key]):
             self._ready.set()
 
     def add_after(self, key: Key, delay_s: float) -> None:
-        """Have a key worked on once the clock has moved that far."""
+        """Have a key worked on once the clock has moved that far; of two such wishes the earlier one counts."""
         if delay_s <= 0:
             self.add(key)
-        else:
-            self._scope.start(self._add_later(key, delay_s), name=f"{self._name} delay")
+            return
+        due_in_s = self._later.due_in_s(key)
+        if due_in_s is None or delay_s < due_in_s:
+            self._later.set(key, delay_s)
 
     def add_failed(self, key: Key) -> None:
         """Have a key that failed worked on again, later with every failure."""
@@ -77,9 +78,9 @@ class WorkQueue(Generic[Key]):
         self._activity.end(self._name)
 
     async def close(self) -> None:
-        """Forget every delayed key."""
-        await self._scope.close()
-
-    async def _add_later(self, key: Key, delay_s: float) -> None:
-        await self._clock.sleep(delay_s)
-        self.add(key)
+        """Forget every key that waits, for a worker or for the clock."""
+        await self._later.close()
+        for _ in self._waiting:
+            self._activity.end(self._name)
+        self._waiting.clear()
+        self._again.clear()
