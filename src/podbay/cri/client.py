@@ -4,7 +4,7 @@ The one door to grpclib and the generated messages. Takes and gives the plain da
 Source: https://github.com/kubernetes/cri-api; containerd's events service, because containerd 1.6 has no CRI events.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
@@ -69,9 +69,10 @@ class CriRuntime:
         request = pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id)
         await self._call_if_there("RemovePodSandbox", request, pb.RemovePodSandboxResponse)
 
-    async def sandboxes(self) -> list[Sandbox]:
+    async def sandboxes(self, labels: Mapping[str, str] | None = None) -> list[Sandbox]:
         """List sandboxes."""
-        answer = await self._call("ListPodSandbox", pb.ListPodSandboxRequest(), pb.ListPodSandboxResponse)
+        request = pb.ListPodSandboxRequest(filter=pb.PodSandboxFilter(label_selector=labels or {}))
+        answer = await self._call("ListPodSandbox", request, pb.ListPodSandboxResponse)
         return [messages.sandbox(item) for item in answer.items]
 
     async def sandbox_status(self, sandbox_id: str) -> Sandbox:
@@ -105,9 +106,10 @@ class CriRuntime:
         request = pb.RemoveContainerRequest(container_id=container_id)
         await self._call_if_there("RemoveContainer", request, pb.RemoveContainerResponse)
 
-    async def containers(self) -> list[Container]:
+    async def containers(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         """List containers."""
-        answer = await self._call("ListContainers", pb.ListContainersRequest(), pb.ListContainersResponse)
+        request = pb.ListContainersRequest(filter=pb.ContainerFilter(label_selector=labels or {}))
+        answer = await self._call("ListContainers", request, pb.ListContainersResponse)
         return [messages.container(item) for item in answer.containers]
 
     async def container_status(self, container_id: str) -> Container:

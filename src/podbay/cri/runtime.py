@@ -13,10 +13,14 @@ from typing import Protocol
 
 
 class RuntimeFailure(Exception):
-    """The runtime said no. ``code`` is gRPC's name: ``NOT_FOUND``, ``UNAVAILABLE``, ``UNKNOWN``, ..."""
+    """The runtime said no. ``code`` is gRPC's name: ``NOT_FOUND``, ``UNAVAILABLE``, ``UNKNOWN``, ...
+
+    As text it reads like upstream's clients print it; ``message`` is what the runtime said.
+    """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        words = "".join(word.capitalize() for word in code.split("_"))
+        super().__init__(f"rpc error: code = {words} desc = {message}")
         self.code = code
         self.message = message
 
@@ -196,8 +200,8 @@ class Runtime(Protocol):
     async def remove_sandbox(self, sandbox_id: str) -> None:
         """Remove a sandbox and its containers; idempotent."""
 
-    async def sandboxes(self) -> list[Sandbox]:
-        """Return all sandboxes."""
+    async def sandboxes(self, labels: Mapping[str, str] | None = None) -> list[Sandbox]:
+        """Return all sandboxes that have these labels."""
 
     async def sandbox_status(self, sandbox_id: str) -> Sandbox:
         """Return one sandbox with its addresses. NOT_FOUND if there is none."""
@@ -214,8 +218,8 @@ class Runtime(Protocol):
     async def remove_container(self, container_id: str) -> None:
         """Remove a container; idempotent."""
 
-    async def containers(self) -> list[Container]:
-        """Return all containers, without times and exit codes."""
+    async def containers(self, labels: Mapping[str, str] | None = None) -> list[Container]:
+        """Return all containers that have these labels, without times and exit codes."""
 
     async def container_status(self, container_id: str) -> Container:
         """Return one container with everything. NOT_FOUND if there is none."""

@@ -41,9 +41,12 @@ class Observer:
 
     async def pod(self, uid: str) -> Observed:
         """Return what the runtime has of one pod, with details. Raises RuntimeFailure."""
-        rough = (await self.all()).get(uid, Observed())
-        sandboxes = [await self._sandbox(s) for s in rough.sandboxes]
-        containers = [await self._container(c) for c in rough.containers]
+        labels = {POD_UID: uid}
+        rough_sandboxes, rough_containers = await asyncio.gather(
+            self._runtime.sandboxes(labels), self._runtime.containers(labels)
+        )
+        sandboxes = [await self._sandbox(s) for s in rough_sandboxes]
+        containers = [await self._container(c) for c in rough_containers]
         return observed([s for s in sandboxes if s is not None], [c for c in containers if c is not None])
 
     def has_ended(self, container_id: str) -> bool:
