@@ -1,19 +1,20 @@
-"""Records events about objects: one event per story, counted when it is told again.
+"""Records events about objects: tells the API server what happened, without ever holding up the teller.
 
-Takes what happened from a component; writes core/v1 Events in the background. Telling an event never waits and never
-fails the teller: what cannot be written is logged and dropped.
-Invariant: equal events within ten minutes are one object whose count grows; a storm about one object is throttled.
-Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ ; client-go's event correlator.
+Takes what happened from a component; writes core/v1 Events in the background, in order. What the server refuses is
+logged and dropped; while it is out of reach, writing is tried again for two minutes.
+Invariant: telling an event never waits and never fails.
+Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ and client-go's EventRecorder.
 """
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from podbay.api.errors import NotFound, StatusError
+from podbay.api.errors import AlreadyExists, NotFound, StatusError
 from podbay.api.resources import EVENTS
+from podbay.client.event_correlation import Correlated, Correlator, Event
 from podbay.client.rest import Rest
 from podbay.client.transport import TransportError
 from podbay.lib.activity import Activity
@@ -22,11 +23,12 @@ from podbay.wire.times import format_time
 
 _log = logging.getLogger(__name__)
 
-_REMEMBERED: Final = 4096
-_SIMILAR_S: Final = 600.0
-_BURST: Final = 25
-_REFILL_S: Final = 300.0  # one more event per object after that long
 _WAITING: Final = 1000
+_TRIES: Final = 12
+_RETRY_S: Final = 10.0
+_RENAMES: Final = 10
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class EventRecorder:
@@ -37,31 +39,27 @@ class EventRecorder:
         self._clock = clock
         self._activity = activity
         self._source = {"component": component} | ({"host": host} if host else {})
-        self._known: OrderedDict[tuple[str, ...], tuple[str, str, int, float]] = OrderedDict()
-        self._tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING)
+        self._correlator = Correlator()
+        self._queue: asyncio.Queue[Event] = asyncio.Queue(_WAITING)
+        self._last_ns = 0
 
     def event(self, obj: Mapping[str, Any], kind: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell what happened to an object. ``kind`` is ``Normal`` or ``Warning``."""
         about = reference(obj, field_path)
-        if not self._may_tell(about["uid"] or about["name"]):
-            return
         now = format_time(self._clock.now())
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {
-                "name": f"{about['name']}.{int(self._clock.now().timestamp() * 1e9):x}",
-                "namespace": about.get("namespace") or "default",
-            },
+            "metadata": {"name": self._name(about["name"]), "namespace": about.get("namespace") or "default"},
             "involvedObject": about,
             "reason": reason,
-            "message": message[:1024],
+            "message": message,
             "source": self._source,
             "firstTimestamp": now,
             "lastTimestamp": now,
             "count": 1,
             "type": kind,
+            "eventTime": None,
             "reportingComponent": self._source["component"],
             "reportingInstance": self._source.get("host", ""),
         }
@@ -78,9 +76,9 @@ class EventRecorder:
             while True:
                 event = await self._queue.get()
                 try:
-                    await self._write(event)
-                except (StatusError, TransportError) as error:
-                    _log.warning("event %s not written: %s", event["reason"], error)
+                    correlated = self._correlator.correlate(event, self._clock.monotonic())
+                    if correlated is not None:
+                        await self._write(correlated)
                 finally:
                     self._activity.end("events")
         finally:
@@ -88,46 +86,49 @@ class EventRecorder:
                 self._queue.get_nowait()
                 self._activity.end("events")
 
-    async def _write(self, event: dict[str, Any]) -> None:
-        about = event["involvedObject"]
-        key = (
-            about["uid"],
-            about["name"],
-            about.get("fieldPath", ""),
-            event["type"],
-            event["reason"],
-            event["message"],
-        )
-        known = self._known.pop(key, None)
-        moment = self._clock.monotonic()
-        namespace = event["metadata"]["namespace"]
-        if known is not None and moment - known[3] < _SIMILAR_S:
-            name, first, count, _ = known
-            changes = {"count": count + 1, "lastTimestamp": event["lastTimestamp"], "firstTimestamp": first}
+    async def _write(self, correlated: Correlated) -> None:
+        """Write one event, trying again while the server is out of reach."""
+        for tried in range(_TRIES):
             try:
-                await self._rest.patch(EVENTS, name, changes, namespace=namespace)
-                self._remember(key, (name, first, count + 1, moment))
+                await self._send(correlated, is_retry=tried > 0)
+                return
+            except StatusError as error:
+                _log.info("event %s not written: %s", correlated.event["reason"], error)
+                return
+            except TransportError as error:
+                _log.debug("event %s waits: %s", correlated.event["reason"], error)
+            # Waiting for the clock is not work in hand; the caller ends the token that is begun again here.
+            self._activity.end("events")
+            try:
+                await self._clock.sleep(_RETRY_S)
+            finally:
+                self._activity.begin("events")
+        _log.warning("event %s given up: %s", correlated.event["reason"], correlated.event["message"])
+
+    async def _send(self, correlated: Correlated, *, is_retry: bool) -> None:
+        event = correlated.event
+        namespace = event["metadata"]["namespace"]
+        if correlated.changes is not None:
+            try:
+                await self._rest.patch(EVENTS, event["metadata"]["name"], correlated.changes, namespace=namespace)
                 return
             except NotFound:
-                pass  # it has expired: tell it anew
-        await self._rest.create(EVENTS, event, namespace=namespace)
-        self._remember(key, (event["metadata"]["name"], event["firstTimestamp"], 1, moment))
+                pass  # its hour is over: tell it anew, with its count
+        for _ in range(_RENAMES):
+            try:
+                await self._rest.create(EVENTS, event, namespace=namespace)
+                return
+            except AlreadyExists:
+                if is_retry:
+                    return  # the first try had arrived, only its answer was lost
+                # Another source told something about the same object at the same instant.
+                event = self._correlator.renamed(event, self._name(event["involvedObject"]["name"]))
 
-    def _remember(self, key: tuple[str, ...], value: tuple[str, str, int, float]) -> None:
-        self._known[key] = value
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-
-    def _may_tell(self, subject: str) -> bool:
-        """Take one of the subject's tokens, if there is one."""
-        moment = self._clock.monotonic()
-        tokens, at = self._tokens.pop(subject, (float(_BURST), moment))
-        tokens = min(float(_BURST), tokens + (moment - at) / _REFILL_S)
-        allowed = tokens >= 1
-        self._tokens[subject] = (tokens - allowed, moment)
-        if len(self._tokens) > _REMEMBERED:
-            self._tokens.popitem(last=False)
-        return allowed
+    def _name(self, subject: str) -> str:
+        """Return a name by upstream's pattern: the object's, and the nanosecond in hexadecimal."""
+        now_ns = (self._clock.now() - _EPOCH) // _MICROSECOND * 1000
+        self._last_ns = max(now_ns, self._last_ns + 1)
+        return f"{subject}.{self._last_ns:x}"
 
 
 def reference(obj: Mapping[str, Any], field_path: str = "") -> dict[str, str]:
@@ -142,4 +143,4 @@ def reference(obj: Mapping[str, Any], field_path: str = "") -> dict[str, str]:
         "resourceVersion": metadata.get("resourceVersion", ""),
         "fieldPath": field_path,
     }
-    return {key: value for key, value in found.items() if value or key in ("uid",)}
+    return {key: value for key, value in found.items() if value}

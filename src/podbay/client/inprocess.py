@@ -45,7 +45,7 @@ class InProcessTransport:
 
 
 class _Buffer:
-    """What was sent and not yet read. Chunks in it are work in hand."""
+    """What was sent and not yet read; while there is something, there is work in hand."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
@@ -67,19 +67,34 @@ class _Buffer:
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
-            self._ended = True
-            self._changed.set()
+            self._end()
 
     async def _read(self, stream: AsyncIterator[bytes]) -> None:
-        async for chunk in stream:
-            if self._stopped.is_set() or self._size + len(chunk) > _BUFFER_BYTES:
-                return
-            self._chunks.append(chunk)
-            self._size += len(chunk)
-            if not self._held:
-                self._held = True
-                self._activity.begin("stream")
-            self._changed.set()
+        try:
+            async for chunk in stream:
+                if self._stopped.is_set() or self._size + len(chunk) > _BUFFER_BYTES:
+                    return
+                self._chunks.append(chunk)
+                self._size += len(chunk)
+                self._hold()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._hold()  # that it has ended is news, too
+
+    def _hold(self) -> None:
+        if not self._held and not self._stopped.is_set():
+            self._held = True
+            self._activity.begin("stream")
+        self._changed.set()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._activity.end("stream")
 
     def __aiter__(self) -> Self:
         return self
@@ -87,9 +102,7 @@ class _Buffer:
     async def __anext__(self) -> bytes:
         """Return what was sent; work in hand ends when the reader comes back for more."""
         while not self._chunks:
-            if self._held:
-                self._held = False
-                self._activity.end("stream")
+            self._release()
             if self._ended:
                 raise StopAsyncIteration
             await self._changed.wait()
@@ -105,6 +118,4 @@ class _Buffer:
         self._ended = True
         self._changed.set()
         self._chunks.clear()
-        if self._held:
-            self._held = False
-            self._activity.end("stream")
+        self._release()
