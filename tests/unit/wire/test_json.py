@@ -1,0 +1,31 @@
+"""JSON as bytes."""
+
+import pytest
+
+from podbay.wire import json
+
+
+def test_what_is_encoded_reads_back_equal_and_in_order() -> None:
+    value = {"b": 1, "a": [True, None, 1.5, "é"], "c": {}}
+    assert json.encode(value) == '{"b":1,"a":[true,null,1.5,"é"],"c":{}}'.encode()
+    assert list(json.decode(json.encode(value))) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"a":}', b"\xff", b'{"a":1}x', b"[" * 5000])
+def test_broken_json_is_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        json.decode(data)
+    with pytest.raises(ValueError):
+        json.decode_with_duplicates(data)
+
+
+def test_repeated_fields_are_told_by_path_and_the_last_one_wins() -> None:
+    value, repeated = json.decode_with_duplicates(
+        b'{"kind":"Pod","spec":{"a":1,"a":2,"containers":[{},{"image":"x","image":"y"}]},"kind":"Node"}'
+    )
+    assert value == {"kind": "Node", "spec": {"a": 2, "containers": [{}, {"image": "y"}]}}
+    assert repeated == ["kind", "spec.a", "spec.containers[1].image"]
+
+
+def test_without_repeated_fields_nothing_is_told() -> None:
+    assert json.decode_with_duplicates(b'{"a":{"b":1},"c":{"b":1}}') == ({"a": {"b": 1}, "c": {"b": 1}}, [])
