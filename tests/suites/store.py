@@ -73,6 +73,10 @@ class StoreSuite:
             await store.put("/b", b"3", expected=Revision(9))
         with pytest.raises(KeyNotFound):
             await store.delete("/b", expected=Revision(9))
+        with pytest.raises(KeyNotFound):
+            await store.delete("/b", expected=MUST_NOT_EXIST)
+        with pytest.raises(RevisionMismatch):
+            await store.delete("/a", expected=MUST_NOT_EXIST)
 
     async def test_a_range_is_ordered_and_ends_before_its_end(self, store: Store) -> None:
         for key in ("/p/c", "/p/a", "/q", "/p/b", "/p"):
@@ -159,6 +163,29 @@ class StoreSuite:
         with pytest.raises(WatcherTooSlow):
             await take(slow, 100)
         assert [change.key for change in await take(other, 1)] == ["/other"]
+        await store.close()
+
+    async def test_a_watch_that_would_replay_more_than_its_buffer_is_cut_off(self, open_store: OpenStore) -> None:
+        store = await open_store(watch_buffer=5)
+        for number in range(8):
+            await store.put(f"/{number}", b"x", expected=MUST_NOT_EXIST)
+        with pytest.raises(WatcherTooSlow):
+            await take(await store.watch("/", "0", after=Revision(1)), 100)
+        assert len(await take(await store.watch("/", "0", after=Revision(5)), 4)) == 4
+        await store.close()
+
+    async def test_many_writes_at_once_and_a_short_history_lose_no_key(self, open_store: OpenStore) -> None:
+        store = await open_store(history=10)
+
+        async def rewrite(worker: int) -> None:
+            written = await store.put(f"/{worker}", b"0", expected=MUST_NOT_EXIST)
+            for number in range(20):
+                written = await store.put(f"/{worker}", str(number).encode(), expected=written.mod_revision)
+                page = await store.range("/", "0")
+                assert any(item.key == f"/{worker}" for item in page.items)
+
+        await asyncio.gather(*(rewrite(worker) for worker in range(64)))
+        assert len((await store.range("/", "0")).items) == 64
         await store.close()
 
     async def test_a_value_with_a_time_to_live_dies_as_a_change_of_its_own(

@@ -8,11 +8,14 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Final
 
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
-from podbay.store.errors import StoreError
+from podbay.store.errors import StoreError, StoreUnavailable
 from podbay.store.interface import Revision
+
+_RETRY_S: Final = 5.0  # after a delete that the store could not do: a full disk may get room
 
 
 class Expiry:
@@ -51,6 +54,8 @@ class Expiry:
             _, key, revision = heapq.heappop(self._due)
             try:
                 await self._delete(key, revision)
+            except StoreUnavailable:
+                heapq.heappush(self._due, (_epoch(self._clock.now()) + _RETRY_S, key, revision))
             except StoreError:
                 continue  # written again or deleted since
 

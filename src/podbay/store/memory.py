@@ -99,10 +99,11 @@ class MemoryStore:
     async def delete(self, key: str, *, expected: Revision) -> tuple[KeyValue, Revision]:
         """Delete a key whose revision is the expected one."""
         self._check_open()
-        if expected == MUST_NOT_EXIST:
+        previous = self._live.get(key)
+        if previous is None:
+            raise KeyNotFound(key)
+        if previous.mod_revision != expected:
             raise RevisionMismatch(key)
-        previous = self._compare(key, expected)
-        assert previous is not None
         revision = Revision(self._revision + 1)
         self._commit(Change(revision, key, None, previous))
         return previous, revision

@@ -162,7 +162,7 @@ class SqliteStore:
         """Tell watchers, then the writers, of one commit; on the event loop's thread."""
         changes = [outcome.change for outcome in outcomes if outcome.change is not None]
         if changes:
-            self._revision = changes[-1].revision
+            self._revision = self._writer.published = changes[-1].revision
             self._watchers.publish(changes)
         for outcome in outcomes:
             outcome.answer()

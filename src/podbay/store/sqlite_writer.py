@@ -7,6 +7,7 @@ Source: https://www.sqlite.org/wal.html, and etcd's revisions.
 """
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -79,6 +80,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop
         self._publish: Callable[[Sequence[Outcome]], None]
         self.revision = 1
+        self.published = 1  # what readers read at; set by the loop's thread. Compaction stays below it
         self.compacted = 0
         self._swept = 0
 
@@ -86,6 +88,11 @@ class Writer:
         """Open the file, making or checking its format. Raises StoreUnavailable, sqlite3.Error."""
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         execute = self._connection.execute
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)  # SQLite does so for its log, not for the file itself
+        finally:
+            os.close(directory)
         execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA synchronous = {self._synchronous}")
         execute("PRAGMA wal_autocheckpoint = 1000")
@@ -99,7 +106,7 @@ class Writer:
             self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
         marks = dict(execute("SELECT name, value FROM marks").fetchall())
         newest = execute("SELECT max(revision) FROM versions").fetchone()[0] or 1
-        self.revision = max(newest, marks["revision"])
+        self.revision = self.published = max(newest, marks["revision"])
         self.compacted, self._swept = marks["compacted"], marks["swept"]
 
     def start(self, loop: asyncio.AbstractEventLoop, publish: Callable[[Sequence[Outcome]], None]) -> None:
@@ -161,8 +168,9 @@ class Writer:
                         outcome.failure = error
                 else:
                     self._mark_compacted(item)
-            if self.revision - self.compacted > 2 * self._history:
-                self._mark_compacted(self.revision - self._history)
+            oldest = min(self.revision - self._history, self.published)
+            if oldest - self.compacted > self._history:
+                self._mark_compacted(oldest)
             if self._swept < self.compacted:
                 self._sweep()
             self._connection.execute("COMMIT")

@@ -28,15 +28,17 @@ class RangeWatch:
         self._failure: StoreError | None = None
         self._closed = False
 
-    def offer(self, changes: Iterable[Change]) -> None:
-        """Take the changes that are in range. A full buffer ends the watch."""
+    def offer(self, changes: Iterable[Change]) -> bool:
+        """Take the changes that are in range; return whether the watch goes on. A full buffer ends it."""
         if self._failure is not None or self._closed:
-            return
+            return False
         self._pending.extend(change for change in changes if self.start <= change.key < self.end)
         if len(self._pending) > self._limit:
             self.fail(WatcherTooSlow(f"more than {self._limit} changes were waiting"))
-        elif self._pending:
+            return False
+        if self._pending:
             self._ready.set()
+        return True
 
     def fail(self, error: StoreError) -> None:
         """End the watch with an error; what was buffered is dropped if the buffer overflowed."""
@@ -78,14 +80,15 @@ class Watchers:
     def add(self, start: str, end: str, replay: Sequence[Change] = ()) -> RangeWatch:
         """Begin a watch with what it missed. The caller sees to it that no change falls between."""
         watch = RangeWatch(start, end, self, limit=self._limit)
-        watch.offer(replay)
-        self._watches.add(watch)
+        if watch.offer(replay):
+            self._watches.add(watch)
         return watch
 
     def publish(self, changes: Sequence[Change]) -> None:
         """Give committed changes to everybody whose range they are in."""
         for watch in list(self._watches):
-            watch.offer(changes)
+            if not watch.offer(changes):
+                self._watches.discard(watch)
 
     def remove(self, watch: RangeWatch) -> None:
         """Forget a watch."""
