@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from podbay.api.resources import Resource
 from podbay.wire.table import configuration, events, nodes, pods
-from podbay.wire.table.columns import Cells, Column, age, column
+from podbay.wire.table.columns import Cells, Column, column
 
 __all__ = ["as_partial", "as_table"]
 
@@ -41,6 +41,8 @@ def as_table(
     rows = []
     for obj in objects:
         row: dict[str, Any] = {"cells": list(cells(obj, now))}
+        if columns is pods.COLUMNS and (conditions := pods.row_conditions(obj)):
+            row["conditions"] = conditions
         if include_object == "Object":
             row["object"] = obj
         elif include_object != "None":
@@ -60,5 +62,5 @@ def as_partial(obj: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
-def _generic_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
-    return [obj["metadata"]["name"], age(obj, now)]
+def _generic_cells(obj: Mapping[str, Any], _now: datetime) -> Cells:
+    return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp", "")]

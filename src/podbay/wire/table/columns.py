@@ -51,9 +51,9 @@ def since(text: str | None, now: datetime) -> str:
 
 def human_duration(duration_s: float) -> str:
     """Return a duration with at most two units, the finer the shorter: ``5s``, ``3m20s``, ``5h``, ``8d``, ``2y30d``."""
-    if duration_s < -2:
-        return "<invalid>"
     seconds = int(duration_s)
+    if seconds < -1:  # clocks may differ by less than two seconds
+        return "<invalid>"
     if seconds < 0:
         return "0s"
     if seconds < 60 * 2:

@@ -23,22 +23,24 @@ COLUMNS: Final = (
 def cells(event: Mapping[str, Any], now: datetime) -> Cells:
     """Return one core/v1 event's cells."""
     about = event.get("involvedObject") or {}
-    first = event.get("firstTimestamp") or event.get("eventTime")
-    last = (event.get("series") or {}).get("lastObservedTime") or event.get("lastTimestamp")
-    count = (event.get("series") or {}).get("count") or event.get("count") or 1
+    first = since(event.get("firstTimestamp") or event.get("eventTime"), now)
+    last = since(event["lastTimestamp"], now) if event.get("lastTimestamp") else first
+    count = event.get("count") or 1
+    if series := event.get("series"):
+        last, count = since(series.get("lastObservedTime"), now), series.get("count", 0)
     source = event.get("source") or {}
-    told = source.get("component") or event.get("reportingComponent") or ""
-    host = source.get("host") or (event.get("reportingInstance") if not source.get("component") else "")
+    component = source.get("component") or event.get("reportingComponent") or ""
+    host = source.get("host") or event.get("reportingInstance")
     kind = str(about.get("kind", "")).lower()
     return [
-        since(last, now) if last else since(first, now),
+        last,
         event.get("type", ""),
         event.get("reason", ""),
         f"{kind}/{about['name']}" if about.get("name") else kind,
         about.get("fieldPath", ""),
-        f"{told}, {host}" if host else told,
+        f"{component}, {host}" if host else component,
         str(event.get("message", "")).strip(),
-        since(first, now),
+        first,
         count,
         event["metadata"]["name"],
     ]

@@ -1,14 +1,19 @@
 """The table of pods: readiness, the one word that says how a pod is, restarts.
 
-Pure. Source: upstream's printPod.
+Pure. While the init containers are at work, the word and the restarts are theirs; then the containers'. An init
+container with restartPolicy Always (a sidecar) counts among both.
+Source: upstream's printPod.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from podbay.wire.table.columns import AGE, NAME, Cells, age, column, human_duration
 from podbay.wire.times import parse_time
+
+_Json = Mapping[str, Any]
 
 COLUMNS: Final = (
     NAME,
@@ -21,21 +26,46 @@ COLUMNS: Final = (
     column("Nominated Node", wide=True),
     column("Readiness Gates", wide=True),
 )
+_COMPLETED: Final = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
 
 
-def cells(pod: Mapping[str, Any], now: datetime) -> Cells:
+@dataclass
+class _Count:
+    """What the containers add up to."""
+
+    reason: str
+    ready: int = 0
+    restarts: int = 0
+    last: datetime | None = None
+
+    def add_restarts(self, container: _Json) -> None:
+        self.restarts += container.get("restartCount", 0)
+        terminated = (container.get("lastState") or {}).get("terminated")
+        if terminated and terminated.get("finishedAt"):
+            finished = parse_time(terminated["finishedAt"])
+            self.last = finished if self.last is None else max(self.last, finished)
+
+
+def cells(pod: _Json, now: datetime) -> Cells:
     """Return one pod's cells."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    total, ready, restarts, last_restart, reason = _summary(pod, spec, status)
-    restarts_text = str(restarts)
-    if restarts and last_restart:
-        restarts_text = f"{restarts} ({human_duration((now - last_restart).total_seconds())} ago)"
+    init = spec.get("initContainers") or ()
+    count = _summary(init, status)
+    if pod["metadata"].get("deletionTimestamp"):
+        if status.get("reason") == "NodeLost":
+            count.reason = "Unknown"
+        elif status.get("phase") not in _COMPLETED:
+            count.reason = "Terminating"
+    restarts = str(count.restarts)
+    if count.restarts and count.last:
+        restarts = f"{restarts} ({human_duration((now - count.last).total_seconds())} ago)"
+    total = len(spec.get("containers") or ()) + sum(map(_is_sidecar, init))
     ips = status.get("podIPs") or ([{"ip": status["podIP"]}] if status.get("podIP") else [])
     return [
         pod["metadata"]["name"],
-        f"{ready}/{total}",
-        reason,
-        restarts_text,
+        f"{count.ready}/{total}",
+        count.reason,
+        restarts,
         age(pod, now),
         ips[0]["ip"] if ips else "<none>",
         spec.get("nodeName") or "<none>",
@@ -44,59 +74,89 @@ def cells(pod: Mapping[str, Any], now: datetime) -> Cells:
     ]
 
 
-def _summary(
-    pod: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping[str, Any]
-) -> tuple[int, int, int, datetime | None, str]:
-    """Return how many containers there are and are ready, restarts, the last one's time, and the reason."""
-    total = len(spec.get("containers") or ())
-    reason = str(status.get("reason") or status.get("phase", ""))
+def row_conditions(pod: _Json) -> list[dict[str, str]]:
+    """Return a finished pod's row conditions, by which clients can leave it out."""
+    phase = (pod.get("status") or {}).get("phase", "")
+    if phase not in _COMPLETED:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": _COMPLETED[phase]}]
+
+
+def _summary(init: Sequence[_Json], status: _Json) -> _Count:
+    count = _Count(str(status.get("reason") or status.get("phase", "")))
     if any(c.get("type") == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in _conditions(status)):
-        reason = "SchedulingGated"
-    statuses = status.get("containerStatuses") or ()
-    ready = restarts = 0
-    last: datetime | None = None
-    has_running = False
-    for container in reversed(statuses):
-        restarts += container.get("restartCount", 0)
-        last = _later(last, container)
+        count.reason = "SchedulingGated"
+    sidecars = {container["name"] for container in init if _is_sidecar(container)}
+    is_initializing = _add_init_containers(count, status, sidecars, len(init))
+    if not is_initializing or _is_true("Initialized", status):
+        count.restarts, count.last = 0, None
+        for container in status.get("initContainerStatuses") or ():
+            if container.get("name") in sidecars:
+                count.add_restarts(container)
+        _add_containers(count, status)
+    return count
+
+
+def _add_init_containers(count: _Count, status: _Json, sidecars: set[str], total: int) -> bool:
+    """Count the init containers up to the one at work; tell whether there is such a one."""
+    for index, container in enumerate(status.get("initContainerStatuses") or ()):
+        count.add_restarts(container)
         state = container.get("state") or {}
-        waiting, terminated = state.get("waiting"), state.get("terminated")
-        if waiting and waiting.get("reason"):
-            reason = waiting["reason"]
-        elif terminated and terminated.get("reason"):
-            reason = terminated["reason"]
-        elif terminated:
-            signal = terminated.get("signal", 0)
-            reason = f"Signal:{signal}" if signal else f"ExitCode:{terminated.get('exitCode', 0)}"
-        elif container.get("ready") and state.get("running"):
+        waiting, terminated = state.get("waiting") or {}, state.get("terminated")
+        if terminated is not None and terminated.get("exitCode", 0) == 0:
+            continue
+        if container.get("name") in sidecars and container.get("started"):
+            count.ready += bool(container.get("ready"))
+            continue
+        if terminated is not None:
+            count.reason = f"Init:{_ended(terminated)}"
+        elif waiting.get("reason") and waiting["reason"] != "PodInitializing":
+            count.reason = f"Init:{waiting['reason']}"
+        else:
+            count.reason = f"Init:{index}/{total}"
+        return True
+    return False
+
+
+def _add_containers(count: _Count, status: _Json) -> None:
+    has_running = False
+    for container in reversed(status.get("containerStatuses") or ()):
+        count.add_restarts(container)
+        state = container.get("state") or {}
+        waiting, terminated = state.get("waiting") or {}, state.get("terminated")
+        if waiting.get("reason"):
+            count.reason = waiting["reason"]
+        elif terminated is not None:
+            count.reason = _ended(terminated)
+        elif container.get("ready") and state.get("running") is not None:
             has_running = True
-            ready += 1
-    if reason == "Completed" and has_running:
-        is_ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in _conditions(status))
-        reason = "Running" if is_ready else "NotReady"
-    if pod["metadata"].get("deletionTimestamp"):
-        if status.get("reason") == "NodeLost":
-            reason = "Unknown"
-        elif status.get("phase") not in ("Failed", "Succeeded"):
-            reason = "Terminating"
-    return total, ready, restarts, last, reason
+            count.ready += 1
+    if count.reason == "Completed" and has_running:
+        count.reason = "Running" if _is_true("Ready", status) else "NotReady"
 
 
-def _conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _ended(terminated: _Json) -> str:
+    if terminated.get("reason"):
+        return str(terminated["reason"])
+    if terminated.get("signal"):
+        return f"Signal:{terminated['signal']}"
+    return f"ExitCode:{terminated.get('exitCode', 0)}"
+
+
+def _is_sidecar(container: _Json) -> bool:
+    return container.get("restartPolicy") == "Always"
+
+
+def _conditions(status: _Json) -> Sequence[_Json]:
     return status.get("conditions") or ()
 
 
-def _later(last: datetime | None, container: Mapping[str, Any]) -> datetime | None:
-    terminated = (container.get("lastState") or {}).get("terminated")
-    if not terminated or not terminated.get("finishedAt"):
-        return last
-    finished = parse_time(terminated["finishedAt"])
-    return finished if last is None or finished > last else last
+def _is_true(kind: str, status: _Json) -> bool:
+    return any(c.get("type") == kind and c.get("status") == "True" for c in _conditions(status))
 
 
-def _gates(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+def _gates(spec: _Json, status: _Json) -> str:
     gates = spec.get("readinessGates") or ()
     if not gates:
         return "<none>"
-    met = {c.get("type") for c in _conditions(status) if c.get("status") == "True"}
-    return f"{sum(gate['conditionType'] in met for gate in gates)}/{len(gates)}"
+    return f"{sum(_is_true(gate['conditionType'], status) for gate in gates)}/{len(gates)}"
