@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,18 @@ async def test_a_killed_writer_loses_no_acknowledged_write(tmp_path: Path) -> No
         resumed = await take(await store.watch("/", "0", after=middle), current - middle)
         assert [change.revision for change in resumed] == list(range(middle + 1, current + 1))
         await store.close()
+
+
+async def test_compaction_stays_below_what_readers_have_been_given(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", ManualClock(), history=10)
+    first = await asyncio.gather(*(store.put(f"/{n}", b"1", expected=MUST_NOT_EXIST) for n in range(64)))
+    async with asyncio.TaskGroup() as rewrites:
+        for written in first:
+            rewrites.create_task(store.put(written.key, b"2", expected=written.mod_revision))
+        await asyncio.sleep(0)
+        while store._writer.revision < 2 * 64 + 1:
+            time.sleep(0.001)  # noqa: ASYNC251 - hold the loop: the commits are made, and nobody was told
+        page = await store.range("/", "0")
+        assert (page.revision, len(page.items)) == (65, 64)
+    assert {item.value for item in (await store.range("/", "0")).items} == {b"2"}
+    await store.close()
