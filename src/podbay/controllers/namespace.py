@@ -79,7 +79,7 @@ class NamespaceController:
             await self._rest.delete_collection(resource, namespace=name)
             page = await self._rest.list(resource, namespace=name)
             if page["items"]:
-                left[resource.group_resource] = len(page["items"])
+                left[f"{resource.plural}.{resource.group}"] = len(page["items"])
             for obj in page["items"]:
                 for finalizer in obj["metadata"].get("finalizers") or ():
                     held[finalizer] = held.get(finalizer, 0) + 1

@@ -1,12 +1,13 @@
-"""Which nodes a pod may go to: each filter says why not, in upstream's words.
+"""Which nodes a pod may go to: each plugin says why not, in upstream's words.
 
 Pure. Takes a pod, its needs and one node's state; gives the reasons against it (none: it fits), and whether evicting
-pods could help.
+pods could help. The order of the plugins is upstream's: the first that refuses is the one that is told.
 Source: https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from podbay.api.selectors import matches_node_selector_terms
@@ -16,59 +17,70 @@ Pod = Mapping[str, Any]
 _UNSCHEDULABLE: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
+class Plugin(StrEnum):
+    """A filter, by upstream's name."""
+
+    NODE_UNSCHEDULABLE = "NodeUnschedulable"
+    NODE_NAME = "NodeName"
+    TAINT_TOLERATION = "TaintToleration"
+    NODE_AFFINITY = "NodeAffinity"
+    NODE_PORTS = "NodePorts"
+    NODE_RESOURCES_FIT = "NodeResourcesFit"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a node does not take a pod. ``preemptible``: evicting pods from it could change that."""
 
+    plugin: Plugin
     reasons: tuple[str, ...]
     preemptible: bool = False
+
+
+def unschedulable(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
+    """Refuse cordoned nodes, unless tolerated."""
+    if state.spec.get("unschedulable") and not _tolerated(pod, _UNSCHEDULABLE):
+        return Refusal(Plugin.NODE_UNSCHEDULABLE, ("node(s) were unschedulable",))
+    return None
 
 
 def node_name(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse every node but the one that the pod names."""
     wanted = pod["spec"].get("nodeName")
     if wanted and wanted != state.name:
-        return Refusal(("node(s) didn't match the requested node name",))
-    return None
-
-
-def unschedulable(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
-    """Refuse cordoned nodes, unless tolerated."""
-    if state.spec.get("unschedulable") and not _tolerated(pod, _UNSCHEDULABLE):
-        return Refusal(("node(s) were unschedulable",))
+        return Refusal(Plugin.NODE_NAME, ("node(s) didn't match the requested node name",))
     return None
 
 
 def taints(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
-    """Refuse nodes with a taint that keeps the pod away."""
+    """Refuse nodes with a taint that keeps the pod away; the first of them is told."""
     for taint in state.spec.get("taints") or ():
         if taint.get("effect") in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
-            return Refusal((f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}",))
+            told = f"{{{taint['key']}: {taint.get('value', '')}}}"
+            return Refusal(Plugin.TAINT_TOLERATION, (f"node(s) had untolerated taint {told}",))
     return None
 
 
 def affinity(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse nodes that the node selector or the required node affinity leaves out."""
-    spec = pod["spec"]
-    selector: Mapping[str, str] = spec.get("nodeSelector") or {}
+    selector: Mapping[str, str] = pod["spec"].get("nodeSelector") or {}
     fits = all(state.labels.get(key) == value for key, value in selector.items())
-    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
-        "requiredDuringSchedulingIgnoredDuringExecution"
-    )
-    if fits and required is not None:
-        fits = matches_node_selector_terms(
-            required.get("nodeSelectorTerms") or (), state.labels, {"metadata.name": state.name}
-        )
-    return None if fits else Refusal(("node(s) didn't match Pod's node affinity/selector",))
+    terms = _required_terms(pod)
+    if fits and terms is not None:
+        named = _named_nodes(terms)
+        if named is not None and state.name not in named:
+            # Upstream does not even look at nodes that the affinity leaves out by name.
+            return Refusal(Plugin.NODE_AFFINITY, (f"node(s) didn't satisfy plugin(s) [{Plugin.NODE_AFFINITY}]",))
+        fits = matches_node_selector_terms(terms, state.labels, {"metadata.name": state.name})
+    return None if fits else Refusal(Plugin.NODE_AFFINITY, ("node(s) didn't match Pod's node affinity/selector",))
 
 
 def host_ports(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse nodes where a port that the pod wants on the host is taken."""
-    for address, protocol, port in needs.host_ports:
-        for taken_address, taken_protocol, taken_port in state.host_ports:
-            same = (protocol, port) == (taken_protocol, taken_port)
-            if same and (address == taken_address or "0.0.0.0" in (address, taken_address)):
-                return Refusal(("node(s) didn't have free ports for the requested pod ports",), preemptible=True)
+    taken = state.host_ports()
+    if any(_collide(wanted, other) for wanted in needs.host_ports for other in taken):
+        message = "node(s) didn't have free ports for the requested pod ports"
+        return Refusal(Plugin.NODE_PORTS, (message,), preemptible=True)
     return None
 
 
@@ -77,36 +89,49 @@ def resources(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     reasons = []
     if state.pod_count + 1 > state.allocatable.get("pods", 0):
         reasons.append("Too many pods")
-    impossible = False
+    is_possible = True
     for name, amount in sorted(needs.requests.items()):
         have = state.allocatable.get(name, 0)
         if amount > have - state.requested.get(name, 0):
             reasons.append(f"Insufficient {name}")
-            impossible = impossible or amount > have
-    return Refusal(tuple(reasons), preemptible=not impossible) if reasons else None
+            is_possible = is_possible and amount <= have
+    return Refusal(Plugin.NODE_RESOURCES_FIT, tuple(reasons), preemptible=is_possible) if reasons else None
 
 
-FILTERS: Final[tuple[Callable[[Pod, PodNeeds, NodeState], Refusal | None], ...]] = (
-    unschedulable,
-    node_name,
-    taints,
-    affinity,
-    host_ports,
-    resources,
-)
+Filter = Callable[[Pod, PodNeeds, NodeState], Refusal | None]
+FILTERS: Final[Mapping[Plugin, Filter]] = {
+    Plugin.NODE_UNSCHEDULABLE: unschedulable,
+    Plugin.NODE_NAME: node_name,
+    Plugin.TAINT_TOLERATION: taints,
+    Plugin.NODE_AFFINITY: affinity,
+    Plugin.NODE_PORTS: host_ports,
+    Plugin.NODE_RESOURCES_FIT: resources,
+}
 
 
 def refusal_of(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
-    """Return the first filter's refusal, or None if the node takes the pod."""
-    for check in FILTERS:
+    """Return the first plugin's refusal, or None if the node takes the pod."""
+    for check in FILTERS.values():
         refusal = check(pod, needs, state)
         if refusal is not None:
             return refusal
     return None
 
 
-def _tolerated(pod: Pod, taint: Mapping[str, Any]) -> bool:
-    return any(tolerates(toleration, taint) for toleration in pod["spec"].get("tolerations") or ())
+def helps(
+    refused_by: Collection[Plugin], pod: Pod, needs: PodNeeds, before: NodeState | None, after: NodeState
+) -> bool:
+    """Tell whether a node's change could help a pod: one of the plugins that refused it everywhere now takes the node.
+
+    ``before`` is None for a new node, and when pods left it. A pod that was refused by no plugin had no node to try.
+    """
+    if not refused_by:
+        return True
+    return any(
+        FILTERS[plugin](pod, needs, after) is None
+        and (before is None or FILTERS[plugin](pod, needs, before) is not None)
+        for plugin in refused_by
+    )
 
 
 def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
@@ -116,6 +141,36 @@ def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
         return False
     if key and key != taint.get("key"):
         return False
-    if toleration.get("operator", "Equal") in ("Exists",):
+    if (toleration.get("operator") or "Equal") == "Exists":
         return True
-    return bool(key) and toleration.get("value", "") == taint.get("value", "")
+    return bool(key) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def _tolerated(pod: Pod, taint: Mapping[str, Any]) -> bool:
+    return any(tolerates(toleration, taint) for toleration in pod["spec"].get("tolerations") or ())
+
+
+def _collide(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool:
+    """Tell whether two (address, protocol, port) cannot both be had; 0.0.0.0 is every address."""
+    return one[1:] == other[1:] and (one[0] == other[0] or "0.0.0.0" in (one[0], other[0]))
+
+
+def _required_terms(pod: Pod) -> Iterable[Mapping[str, Any]] | None:
+    node_affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    required = node_affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return None if required is None else required.get("nodeSelectorTerms") or ()
+
+
+def _named_nodes(terms: Iterable[Mapping[str, Any]]) -> set[str] | None:
+    """Return the only nodes that terms can mean, if every one of them names its nodes; else None."""
+    found: set[str] = set()
+    for term in terms:
+        named: set[str] | None = None
+        for field in term.get("matchFields") or ():
+            if field.get("key") == "metadata.name" and field.get("operator") == "In":
+                values = set(field.get("values") or ())
+                named = values if named is None else named & values
+        if named is None:
+            return None
+        found |= named
+    return found

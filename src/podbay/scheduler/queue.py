@@ -1,22 +1,49 @@
 """Pods that wait for a node: active, backing off, or set aside until something changes that could help.
 
 Takes pods' keys and news about the cluster; gives the next pod to try, by priority and then by age.
-Invariant: a pod is in one of the three places; a pod that is set aside is tried again after five minutes at the latest.
-Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/backend/queue (as behaviour)
+Invariant: a pod that waits is in exactly one of the three places; one that is set aside is tried again after five
+minutes at the latest. An active pod is work in hand; one that waits for the clock or for news is not.
+Source: https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/ (the scheduling queue)
 """
 
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from podbay.lib.activity import Activity
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
-from podbay.lib.tasks import TaskScope
+from podbay.lib.timers import Timers
+from podbay.scheduler.filters import Plugin
 
-_BACKOFF: Final = Backoff(base_s=1.0, cap_s=10.0)
-_SET_ASIDE_S: Final = 300.0
+BACKOFF: Final = Backoff(base_s=1.0, cap_s=10.0)
+SET_ASIDE_S: Final = 300.0
+_TOKEN: Final = "scheduling queue"
+
+
+class Place(Enum):
+    """Where a pod waits."""
+
+    ACTIVE = "active"
+    BACKOFF = "backoff"
+    ASIDE = "aside"
+    TRIED = "tried"  # given out by ``pop``; nothing is decided yet
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One pod that waits."""
+
+    key: str
+    priority: int
+    place: Place = Place.ACTIVE
+    attempts: int = 0
+    failed_at_s: float = 0.0
+    refused_by: frozenset[Plugin] = frozenset()
 
 
 class SchedulingQueue:
@@ -26,85 +53,99 @@ class SchedulingQueue:
         self._clock = clock
         self._activity = activity
         self._order = itertools.count()
+        self._pods: dict[str, Waiting] = {}
         self._active: list[tuple[int, int, str]] = []
-        self._is_active: set[str] = set()
-        self._attempts: dict[str, int] = {}
-        self._failed_at: dict[str, float] = {}
-        self._aside: dict[str, int] = {}  # key -> priority
         self._ready = asyncio.Event()
-        self._scope = TaskScope()
-        self._news = 0
-
-    @property
-    def news(self) -> int:
-        """Return a number that grows with every change that could help a pod."""
-        return self._news
+        self._timers: Timers[str] = Timers("scheduling queue", clock, self._due)
 
     def add(self, key: str, priority: int) -> None:
-        """Have a new or changed pod tried at once."""
-        self._aside.pop(key, None)
-        if key not in self._is_active:
-            self._is_active.add(key)
-            self._activity.begin("scheduling queue")
-            heapq.heappush(self._active, (-priority, next(self._order), key))
-            self._ready.set()
+        """Have a new or changed pod tried; a pod that failed just now still waits for its back-off."""
+        pod = self._pods.get(key)
+        if pod is None:
+            pod = self._pods[key] = Waiting(key, priority, Place.ASIDE)
+        pod.priority = priority
+        if pod.place in (Place.ASIDE, Place.TRIED):
+            self._retry(pod)
 
     def remove(self, key: str) -> None:
         """Forget a pod that was bound or deleted."""
-        self._aside.pop(key, None)
-        self._attempts.pop(key, None)
-        self._failed_at.pop(key, None)
-        if key in self._is_active:
-            self._is_active.discard(key)
-            self._activity.end("scheduling queue")
+        pod = self._pods.pop(key, None)
+        self._timers.clear(key)
+        if pod is not None and pod.place is Place.ACTIVE:
+            self._activity.end(_TOKEN)
 
-    def set_aside(self, key: str, priority: int, *, seen_news: int) -> None:
-        """Keep a pod that fits nowhere until news; if there was some while it was tried, try it again soon."""
-        self._attempts[key] = self._attempts.get(key, 0) + 1
-        self._failed_at[key] = self._clock.monotonic()
-        self._aside[key] = priority
-        if seen_news != self._news:
-            self._scope.start(self._back_off(key), name="scheduling back-off")
-        else:
-            self._scope.start(self._time_out(key), name="scheduling time-out")
+    def set_aside(self, key: str, refused_by: Collection[Plugin]) -> None:
+        """Keep a pod that fits nowhere until news that could help it."""
+        pod = self._failed(key)
+        if pod is not None:
+            pod.place, pod.refused_by = Place.ASIDE, frozenset(refused_by)
+            self._timers.set(key, SET_ASIDE_S)
 
-    def wake(self) -> None:
-        """Say that something changed that could help pods which are set aside."""
-        self._news += 1
-        for key in list(self._aside):
-            self._scope.start(self._back_off(key), name="scheduling back-off")
+    def back_off(self, key: str) -> None:
+        """Have a pod that could not be dealt with (the server said no, or nothing) tried again soon."""
+        pod = self._failed(key)
+        if pod is not None:
+            self._retry(pod)
+
+    def wake(self, could_help: Callable[[Waiting], bool]) -> None:
+        """Have the pods that are set aside tried again, those that something could help."""
+        for pod in list(self._pods.values()):
+            if pod.place is Place.ASIDE and could_help(pod):
+                self._retry(pod)
 
     async def pop(self) -> str:
-        """Return the next pod's key; ``done`` must follow."""
+        """Return the next pod's key; ``done`` must follow. Cancelling takes none."""
         while True:
             while not self._active:
                 self._ready.clear()
                 await self._ready.wait()
             _, _, key = heapq.heappop(self._active)
-            if key in self._is_active:
-                self._is_active.discard(key)
+            pod = self._pods.get(key)
+            if pod is not None and pod.place is Place.ACTIVE:
+                pod.place = Place.TRIED
                 return key
 
     def done(self) -> None:
         """Say that a pod given by ``pop`` was dealt with."""
-        self._activity.end("scheduling queue")
+        self._activity.end(_TOKEN)
+
+    def place_of(self, key: str) -> Place | None:
+        """Return where a pod waits, or None if it does not."""
+        pod = self._pods.get(key)
+        return pod.place if pod is not None else None
 
     async def close(self) -> None:
-        """Forget every pod that waits for the clock."""
-        await self._scope.close()
+        """Forget every pod."""
+        await self._timers.close()
+        for key in list(self._pods):
+            self.remove(key)
 
-    async def _back_off(self, key: str) -> None:
-        failed = self._failed_at.get(key)
-        if failed is None:
-            return
-        left = _BACKOFF.delay_s(self._attempts.get(key, 1)) - (self._clock.monotonic() - failed)
-        if left > 0:
-            await self._clock.sleep(left)
-        if key in self._aside and self._failed_at.get(key) == failed:
-            self.add(key, self._aside[key])
+    def _failed(self, key: str) -> Waiting | None:
+        """Count a try that led nowhere, unless the pod is gone or was activated again meanwhile."""
+        pod = self._pods.get(key)
+        if pod is None or pod.place is not Place.TRIED:
+            return None
+        pod.attempts += 1
+        pod.failed_at_s = self._clock.monotonic()
+        return pod
 
-    async def _time_out(self, key: str) -> None:
-        failed = self._failed_at[key]
-        await self._clock.sleep(_SET_ASIDE_S)
-        if key in self._aside and self._failed_at.get(key) == failed:
-            self.add(key, self._aside[key])
+    def _retry(self, pod: Waiting) -> None:
+        """Have a pod tried when its back-off is over, which may be now."""
+        left_s = BACKOFF.delay_s(pod.attempts) - (self._clock.monotonic() - pod.failed_at_s)
+        if pod.attempts and left_s > 0:
+            pod.place = Place.BACKOFF
+            self._timers.set(pod.key, left_s)
+        else:
+            self._activate(pod)
+
+    def _activate(self, pod: Waiting) -> None:
+        self._timers.clear(pod.key)
+        pod.place = Place.ACTIVE
+        self._activity.begin(_TOKEN)
+        heapq.heappush(self._active, (-pod.priority, next(self._order), pod.key))
+        self._ready.set()
+
+    def _due(self, key: str) -> None:
+        pod = self._pods.get(key)
+        if pod is not None and pod.place in (Place.BACKOFF, Place.ASIDE):
+            self._activate(pod)

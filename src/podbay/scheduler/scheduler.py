@@ -1,14 +1,16 @@
 """The scheduler: gives every pod that waits a node, through the API.
 
-Takes pods and nodes from informers; gives Bindings, and for a pod that fits nowhere its condition and an event.
+Takes pods and nodes from informers; gives Bindings, and for a pod that fits nowhere its condition and an event. It
+decides one pod after the other, and writes in the background.
 Invariant: a pod that was bound, or is being bound, counts on its node at once (assumed), so two pods never get the same
 room; an assumption ends when the API server says where the pod is, or that it is not.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 """
 
+import asyncio
 import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound, StatusError
@@ -20,14 +22,16 @@ from podbay.client.transport import TransportError
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
-from podbay.scheduler.cycle import Decision, decide
-from podbay.scheduler.queue import SchedulingQueue
-from podbay.scheduler.snapshot import snapshot
+from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
+from podbay.scheduler.filters import helps
+from podbay.scheduler.queue import SchedulingQueue, Waiting
+from podbay.scheduler.snapshot import NodeState, Snapshot, needs_of
 from podbay.wire.times import format_time
 
 _log = logging.getLogger(__name__)
 
 NAME: Final = "default-scheduler"
+_WRITES: Final = 64  # at once; group commit makes them cheap together
 
 
 class Scheduler:
@@ -36,11 +40,14 @@ class Scheduler:
     def __init__(self, rest: Rest, clock: Clock, activity: Activity) -> None:
         self._rest = rest
         self._clock = clock
+        self._activity = activity
         self._pods = Informer(rest, PODS, clock, activity)
         self._nodes = Informer(rest, NODES, clock, activity)
         self._events = EventRecorder(rest, clock, activity, component=NAME)
         self._queue = SchedulingQueue(clock, activity)
-        self._assumed: dict[str, str] = {}
+        self._snapshot = Snapshot()
+        self._assumed: set[str] = set()
+        self._slots = asyncio.Semaphore(_WRITES)
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
 
@@ -56,99 +63,118 @@ class Scheduler:
                 while True:
                     key = await self._queue.pop()
                     try:
-                        await self._schedule(key)
+                        self._schedule(key, scope)
                     finally:
                         self._queue.done()
+                    await asyncio.sleep(0)  # a long queue must not keep the loop from everybody else
             finally:
                 await self._queue.close()
 
-    async def _schedule(self, key: str) -> None:
+    def _schedule(self, key: str, scope: TaskScope) -> None:
+        """Decide for one pod; what follows is written by a task of its own."""
         pod = self._pods.get(key)
         if pod is None or not _waits(pod) or key in self._assumed:
+            self._queue.remove(key)
             return
-        news = self._queue.news
-        decision = decide(pod, snapshot(self._nodes.objects.values(), self._placed()), random.choice)
-        try:
-            if decision.node:
-                await self._bind(key, pod, decision.node)
-            else:
-                await self._tell_unschedulable(pod, decision)
-                self._queue.set_aside(key, _priority(pod), seen_news=news)
-        except NotFound:
-            self._assumed.pop(key, None)
-        except (StatusError, TransportError) as error:
-            _log.warning("scheduling %s: %s", key, error)
-            self._assumed.pop(key, None)
-            # Something changed under us or the server did not answer: look again after a back-off.
-            self._queue.set_aside(key, _priority(pod), seen_news=-1)
+        needs = needs_of(pod)
+        decision = decide(pod, needs, list(self._snapshot.nodes()), random.choice)
+        if decision.node:
+            self._assumed.add(key)
+            self._snapshot.place(key, decision.node, needs)
+            work = self._bind(key, pod, decision.node)
+        else:
+            self._queue.set_aside(key, decision.refused_by)
+            work = self._tell_unschedulable(pod, decision)
+        self._activity.begin("scheduling")
+        scope.start(self._write(work), name=f"schedule {key}")
 
-    def _placed(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for key, pod in self._pods.objects.items():
-            node = pod["spec"].get("nodeName") or self._assumed.get(key)
-            if node:
-                yield node, pod
+    async def _write(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with self._slots:
+                await work
+        finally:
+            work.close()
+            self._activity.end("scheduling")
 
     async def _bind(self, key: str, pod: Object, node: str) -> None:
         metadata = pod["metadata"]
-        self._assumed[key] = node
+        namespace, name = metadata["namespace"], metadata["name"]
         binding = {
             "apiVersion": "v1",
             "kind": "Binding",
-            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+            "metadata": {"name": name, "namespace": namespace, "uid": metadata["uid"]},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         }
-        await self._rest.create(
-            PODS, binding, namespace=metadata["namespace"], name=metadata["name"], subresource="binding"
-        )
-        told = f"Successfully assigned {metadata['namespace']}/{metadata['name']} to {node}"
-        self._events.event(pod, "Normal", "Scheduled", told)
+        try:
+            await self._rest.create(PODS, binding, namespace=namespace, name=name, subresource="binding")
+        except NotFound:
+            self._forget(key, metadata["uid"])  # the informer will say so, too
+        except (StatusError, TransportError) as error:
+            _log.warning("binding %s: %s", key, error)
+            if self._forget(key, metadata["uid"]):
+                self._queue.back_off(key)
+        else:
+            self._events.event(pod, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}")
+
+    def _forget(self, key: str, uid: str) -> bool:
+        """End an assumption that did not come true; tell whether it was still that pod's."""
+        pod = self._pods.get(key)
+        if key not in self._assumed or pod is None or pod["metadata"]["uid"] != uid:
+            return False
+        self._assumed.discard(key)
+        self._left(self._snapshot.displace(key))
+        return True
 
     async def _tell_unschedulable(self, pod: Object, decision: Decision) -> None:
         metadata = pod["metadata"]
         self._events.event(pod, "Warning", "FailedScheduling", decision.message)
-        conditions = (pod.get("status") or {}).get("conditions") or ()
-        known: Object = next((c for c in conditions if c["type"] == "PodScheduled"), {})
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": decision.message,
-            "lastProbeTime": None,
-            "lastTransitionTime": known.get("lastTransitionTime")
-            if known.get("status") == "False"
-            else format_time(self._clock.now()),
-        }
-        if all(known.get(name) == condition[name] for name in ("status", "reason", "message")):
+        condition = unschedulable_condition(pod, decision.message, format_time(self._clock.now()))
+        if condition is None:
             return
         changes = {"metadata": {"uid": metadata["uid"]}, "status": {"conditions": [condition]}}
         try:
             await self._rest.patch(
                 PODS, metadata["name"], changes, namespace=metadata["namespace"], subresource="status"
             )
-        except Conflict:
-            return  # another pod of that name by now
+        except (NotFound, Conflict):
+            return  # it is gone, or another pod has its name
+        except (StatusError, TransportError) as error:
+            _log.warning("condition of %s: %s", key_of(pod), error)
+            self._queue.wake(lambda waiting: waiting.key == key_of(pod))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
-        if new is not None and _waits(new):
-            if (
-                old is None
-                or old["spec"] != new["spec"]
-                or old["metadata"].get("labels") != new["metadata"].get("labels")
-            ):
+        if new is not None and not _finished(new) and new["spec"].get("nodeName"):
+            self._assumed.discard(key)
+            self._queue.remove(key)
+            self._snapshot.place(key, new["spec"]["nodeName"], needs_of(new))
+        elif new is not None and _waits(new):
+            if key not in self._assumed and (old is None or _wishes(old) != _wishes(new)):
                 self._queue.add(key, _priority(new))
-            return
-        self._queue.remove(key)
-        placed = old is not None and (old["spec"].get("nodeName") or key in self._assumed)
-        self._assumed.pop(key, None)
-        if placed and (new is None or _finished(new)):
-            self._queue.wake()
+        else:
+            self._assumed.discard(key)
+            self._queue.remove(key)
+            self._left(self._snapshot.displace(key))
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
+            self._snapshot.drop_node(key_of(old or {}))
             return
-        if old is None or _relevant(old) != _relevant(new):
-            self._queue.wake()
+        before = self._snapshot.node(key_of(new))
+        self._wake(before, self._snapshot.set_node(new))
+
+    def _left(self, node: str) -> None:
+        """Wake whom the room that a pod left on a node could help."""
+        state = self._snapshot.node(node) if node else None
+        if state is not None:
+            self._wake(None, state)
+
+    def _wake(self, before: NodeState | None, after: NodeState) -> None:
+        def could_help(waiting: Waiting) -> bool:
+            pod = self._pods.get(waiting.key)
+            return pod is not None and helps(waiting.refused_by, pod, needs_of(pod), before, after)
+
+        self._queue.wake(could_help)
 
 
 def _waits(pod: Object) -> bool:
@@ -170,7 +196,6 @@ def _priority(pod: Object) -> int:
     return int(pod["spec"].get("priority") or 0)
 
 
-def _relevant(node: Object) -> tuple[Any, ...]:
-    spec = node.get("spec") or {}
-    status = node.get("status") or {}
-    return node["metadata"].get("labels"), spec.get("taints"), spec.get("unschedulable"), status.get("allocatable")
+def _wishes(pod: Object) -> tuple[Any, ...]:
+    """Return what of a pod a decision depends on; its conditions, which we write ourselves, do not count."""
+    return pod["spec"], pod["metadata"].get("labels")

@@ -1,7 +1,9 @@
-"""What the scheduler knows when it decides: nodes with what their pods have taken.
+"""What the scheduler knows when it decides: nodes, and what the pods on each of them have taken.
 
-Pure. Takes nodes and pods as plain objects; gives frozen views with parsed quantities.
-Invariant: a pod counts on the node it is bound to, or assumed to be on, until it has finished.
+Pure. Takes nodes and pods as plain objects, one change at a time; gives frozen views with parsed quantities. Nothing
+is counted anew for a decision, so its cost depends on the number of nodes only.
+Invariant: a pod counts on one node, the one it is bound to or assumed to be on, until it has finished; also while that
+node is not known (yet).
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 """
 
@@ -16,6 +18,8 @@ from podbay.api.quantity import Quantity
 NON_ZERO_MILLI_CPU: Final = 100
 NON_ZERO_MEMORY_BYTES: Final = 200 * 1024 * 1024
 
+HostPort = tuple[str, str, int]  # address, protocol, port
+
 
 @dataclass(frozen=True, slots=True)
 class PodNeeds:
@@ -24,20 +28,19 @@ class PodNeeds:
     requests: Mapping[str, int]
     non_zero_milli_cpu: int
     non_zero_memory_bytes: int
-    host_ports: frozenset[tuple[str, str, int]]  # (address, protocol, port)
+    host_ports: frozenset[HostPort]
 
 
 @dataclass(slots=True)
 class NodeState:
-    """One node and the pods on it."""
+    """One node, and what the pods on it have taken."""
 
     node: Mapping[str, Any]
-    allocatable: dict[str, int]
+    allocatable: Mapping[str, int]
+    pods: dict[str, PodNeeds] = field(default_factory=dict)
     requested: dict[str, int] = field(default_factory=dict)
     non_zero_milli_cpu: int = 0
     non_zero_memory_bytes: int = 0
-    pod_count: int = 0
-    host_ports: set[tuple[str, str, int]] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -56,29 +59,81 @@ class NodeState:
         spec: Mapping[str, Any] = self.node.get("spec") or {}
         return spec
 
-    def add(self, needs: PodNeeds) -> None:
+    @property
+    def pod_count(self) -> int:
+        """Return how many pods are on the node."""
+        return len(self.pods)
+
+    def host_ports(self) -> set[HostPort]:
+        """Return the ports that pods have taken on the host."""
+        return {port for needs in self.pods.values() for port in needs.host_ports}
+
+    def add(self, key: str, needs: PodNeeds) -> None:
         """Count a pod on this node."""
+        self.pods[key] = needs
+        self._count(needs, 1)
+
+    def remove(self, key: str) -> None:
+        """Count a pod on this node no more."""
+        self._count(self.pods.pop(key), -1)
+
+    def _count(self, needs: PodNeeds, sign: int) -> None:
         for name, amount in needs.requests.items():
-            self.requested[name] = self.requested.get(name, 0) + amount
-        self.non_zero_milli_cpu += needs.non_zero_milli_cpu
-        self.non_zero_memory_bytes += needs.non_zero_memory_bytes
-        self.pod_count += 1
-        self.host_ports |= needs.host_ports
+            self.requested[name] = self.requested.get(name, 0) + sign * amount
+        self.non_zero_milli_cpu += sign * needs.non_zero_milli_cpu
+        self.non_zero_memory_bytes += sign * needs.non_zero_memory_bytes
 
 
-def snapshot(nodes: Iterable[Mapping[str, Any]], pods: Iterable[tuple[str, Mapping[str, Any]]]) -> list[NodeState]:
-    """Return the nodes with their pods, given as (node name, pod)."""
-    states = {}
-    for node in nodes:
+class Snapshot:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, NodeState] = {}
+        self._placed: dict[str, tuple[str, PodNeeds]] = {}
+        self._of_node: dict[str, set[str]] = {}
+
+    def nodes(self) -> Iterable[NodeState]:
+        """Return the state of every node that is known."""
+        return self._nodes.values()
+
+    def node(self, name: str) -> NodeState | None:
+        """Return a node's state, or None if it is not known."""
+        return self._nodes.get(name)
+
+    def set_node(self, node: Mapping[str, Any]) -> NodeState:
+        """Take a new or changed node; return its state. What was returned before stays as it was."""
+        name = node["metadata"]["name"]
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        states[node["metadata"]["name"]] = NodeState(
-            node, {name: _amount(name, value) for name, value in allocatable.items()}
-        )
-    for node_name, pod in pods:
-        state = states.get(node_name)
-        if state is not None and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
-            state.add(needs_of(pod))
-    return list(states.values())
+        state = NodeState(node, {resource: _amount(resource, value) for resource, value in allocatable.items()})
+        for key in self._of_node.get(name, ()):
+            state.add(key, self._placed[key][1])
+        self._nodes[name] = state
+        return state
+
+    def drop_node(self, name: str) -> None:
+        """Forget a node; its pods are remembered for when it comes back."""
+        self._nodes.pop(name, None)
+
+    def place(self, key: str, node: str, needs: PodNeeds) -> None:
+        """Count a pod on a node, and nowhere else."""
+        if self._placed.get(key) == (node, needs):
+            return
+        self.displace(key)
+        self._placed[key] = (node, needs)
+        self._of_node.setdefault(node, set()).add(key)
+        if node in self._nodes:
+            self._nodes[node].add(key, needs)
+
+    def displace(self, key: str) -> str:
+        """Count a pod nowhere any more; return where it was, or nothing."""
+        node, _ = self._placed.pop(key, ("", None))
+        if node:
+            self._of_node[node].discard(key)
+            if not self._of_node[node]:
+                del self._of_node[node]
+            if node in self._nodes:
+                self._nodes[node].remove(key)
+        return node
 
 
 def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
@@ -88,20 +143,31 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
     milli = memory = 0
     ports = set()
     for container in spec["containers"]:
-        requests = (container.get("resources") or {}).get("requests") or {}
-        for name, value in requests.items():
-            total[name] = total.get(name, 0) + _amount(name, value)
-        milli += _amount("cpu", requests["cpu"]) if "cpu" in requests else NON_ZERO_MILLI_CPU
-        memory += _amount("memory", requests["memory"]) if "memory" in requests else NON_ZERO_MEMORY_BYTES
+        requests = _requests(container)
+        for name, amount in requests.items():
+            total[name] = total.get(name, 0) + amount
+        milli += requests.get("cpu", NON_ZERO_MILLI_CPU)
+        memory += requests.get("memory", NON_ZERO_MEMORY_BYTES)
         for port in container.get("ports") or ():
             if port.get("hostPort"):
-                ports.add((port.get("hostIP") or "0.0.0.0", port.get("protocol", "TCP"), port["hostPort"]))
+                ports.add((port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"]))
     for container in spec.get("initContainers") or ():
-        for name, value in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[name] = max(total.get(name, 0), _amount(name, value))
-    for name, value in (spec.get("overhead") or {}).items():
-        total[name] = total.get(name, 0) + _amount(name, value)
-    return PodNeeds({n: v for n, v in total.items() if v}, milli, memory, frozenset(ports))
+        requests = _requests(container)
+        for name, amount in requests.items():
+            total[name] = max(total.get(name, 0), amount)
+        milli = max(milli, requests.get("cpu", NON_ZERO_MILLI_CPU))
+        memory = max(memory, requests.get("memory", NON_ZERO_MEMORY_BYTES))
+    overhead = {name: _amount(name, value) for name, value in (spec.get("overhead") or {}).items()}
+    for name, amount in overhead.items():
+        total[name] = total.get(name, 0) + amount
+    milli += overhead.get("cpu", 0)
+    memory += overhead.get("memory", 0)
+    return PodNeeds({name: amount for name, amount in total.items() if amount}, milli, memory, frozenset(ports))
+
+
+def _requests(container: Mapping[str, Any]) -> dict[str, int]:
+    requests = (container.get("resources") or {}).get("requests") or {}
+    return {name: _amount(name, value) for name, value in requests.items()}
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,48 @@
+"""Namespaces: names in two of them never touch, and one that is deleted empties itself and then goes."""
+
+import pytest
+
+from podbay.api.errors import Forbidden
+from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS
+from tests.flow.cluster import Cluster, condition, pod
+
+
+async def make(cluster: Cluster, name: str) -> None:
+    await cluster.rest.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+async def test_a_deleted_namespace_empties_itself_and_goes(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    await cluster.create(pod("web"), namespace="apps")
+    await cluster.create(pod("web"))
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "b"}}
+    await cluster.rest.create(CONFIG_MAPS, config, namespace="apps")
+    await cluster.rest.delete(NAMESPACES, "apps")
+
+    async def gone() -> bool:
+        return not await cluster.exists(NAMESPACES, "apps")
+
+    assert await cluster.until(gone) < 5
+    assert not await cluster.exists(PODS, "web", "apps")
+    assert not await cluster.exists(CONFIG_MAPS, "settings", "apps")
+    assert await cluster.phase("web") == "Running"  # the one in default
+
+
+async def test_a_namespace_waits_for_its_pods_and_says_what_is_left(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    await cluster.create(pod("deaf", "sleep", "infinity"), namespace="apps")
+    await cluster.rest.delete(NAMESPACES, "apps")
+    await cluster.pass_time(10)
+    namespace = await cluster.rest.get(NAMESPACES, "apps")
+    assert namespace["status"]["phase"] == "Terminating"
+    remaining = condition(namespace, "NamespaceContentRemaining")
+    assert (remaining["status"], remaining["reason"]) == ("True", "SomeResourcesRemain")
+    assert remaining["message"] == "Some resources are remaining: pods. has 1 resource instances"
+    with pytest.raises(Forbidden) as caught:
+        await cluster.rest.create(PODS, pod("late"), namespace="apps")
+    assert "because it is being terminated" in caught.value.message
+
+    async def gone() -> bool:
+        return not await cluster.exists(NAMESPACES, "apps")
+
+    await cluster.until(gone)

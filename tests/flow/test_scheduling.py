@@ -1,0 +1,129 @@
+"""Where pods go, seen from outside: what stays pending, why, and what lets it go on."""
+
+from podbay.api.resources import NODES, PODS
+from tests.flow.cluster import Cluster, condition, pod
+
+NO_MATCH = (
+    "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available:"
+    " 1 Preemption is not helpful for scheduling."
+)
+
+
+async def test_a_pod_that_wants_a_label_waits_for_it_and_says_so(cluster: Cluster) -> None:
+    await cluster.create(pod("gpu", nodeSelector={"gpu": "true"}))
+    waiting = await cluster.pod("gpu")
+    assert waiting["status"]["phase"] == "Pending"
+    assert condition(waiting, "PodScheduled") == {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": NO_MATCH,
+        "lastProbeTime": None,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    assert await cluster.events_of("gpu") == [("FailedScheduling", NO_MATCH, 1)]
+
+    await cluster.label_node("node-1", gpu="true")
+
+    async def runs() -> bool:
+        return await cluster.phase("gpu") == "Running"
+
+    assert await cluster.until(runs) <= 1  # its back-off
+    assert condition(await cluster.pod("gpu"), "PodScheduled")["status"] == "True"
+    assert ("Scheduled", "Successfully assigned default/gpu to node-1", 1) in await cluster.events_of("gpu")
+
+
+async def test_without_nodes_a_pod_waits_and_the_first_node_takes_it(empty_cluster: Cluster) -> None:
+    await empty_cluster.create(pod("web"))
+    message = condition(await empty_cluster.pod("web"), "PodScheduled")["message"]
+    assert message == "no nodes available to schedule pods"
+    await empty_cluster.add_node("node-1")
+
+    async def runs() -> bool:
+        return await empty_cluster.phase("web") == "Running"
+
+    await empty_cluster.until(runs)
+
+
+async def test_a_pod_goes_to_the_labelled_one_of_two_nodes_and_nowhere_else(empty_cluster: Cluster) -> None:
+    await empty_cluster.add_node("node-1")
+    await empty_cluster.add_node("node-2", {"gpu": "true"})
+    for number in range(4):
+        await empty_cluster.create(pod(f"gpu-{number}", nodeSelector={"gpu": "true"}))
+        assert (await empty_cluster.pod(f"gpu-{number}"))["spec"]["nodeName"] == "node-2"
+    ranges = {n["metadata"]["name"]: n["spec"]["podCIDR"] for n in (await empty_cluster.rest.list(NODES))["items"]}
+    assert ranges == {"node-1": "10.244.0.0/24", "node-2": "10.244.1.0/24"}
+    assert (await empty_cluster.pod("gpu-0"))["status"]["podIP"].startswith("10.244.1.")
+
+
+async def test_pods_spread_over_nodes_that_are_alike(empty_cluster: Cluster) -> None:
+    await empty_cluster.add_node("node-1")
+    await empty_cluster.add_node("node-2")
+    for number in range(4):
+        await empty_cluster.create(pod(f"web-{number}"))
+    placed = [(await empty_cluster.pod(f"web-{number}"))["spec"]["nodeName"] for number in range(4)]
+    assert sorted(placed) == ["node-1", "node-1", "node-2", "node-2"]
+
+
+async def test_a_full_node_takes_the_next_pod_when_one_has_gone(cluster: Cluster) -> None:
+    big = {"resources": {"requests": {"cpu": "3"}}}
+    await cluster.create(pod("first", container=big))
+    await cluster.create(pod("second", container=big))
+    assert condition(await cluster.pod("second"), "PodScheduled")["message"] == (
+        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available:"
+        " 1 No preemption victims found for incoming pod."
+    )
+    await cluster.rest.delete(PODS, "first", namespace="default")
+
+    async def runs() -> bool:
+        return await cluster.phase("second") == "Running"
+
+    await cluster.until(runs)
+
+
+async def test_pods_created_together_never_get_the_same_room(cluster: Cluster) -> None:
+    big = {"resources": {"requests": {"cpu": "1500m"}}}
+    for number in range(4):
+        await cluster.rest.create(PODS, pod(f"big-{number}", container=big), namespace="default")
+    await cluster.settle()
+    pods = (await cluster.rest.list(PODS, namespace="default"))["items"]
+    assert sum("nodeName" in p["spec"] for p in pods) == 2
+
+
+async def test_a_cordoned_node_takes_nothing_until_it_is_open_again(cluster: Cluster) -> None:
+    await cluster.rest.patch(NODES, "node-1", {"spec": {"unschedulable": True}})
+    await cluster.create(pod("web"))
+    message = condition(await cluster.pod("web"), "PodScheduled")["message"]
+    assert message.startswith("0/1 nodes are available: 1 node(s) were unschedulable. preemption:")
+    await cluster.rest.patch(NODES, "node-1", {"spec": {"unschedulable": None}})
+
+    async def runs() -> bool:
+        return await cluster.phase("web") == "Running"
+
+    await cluster.until(runs)
+
+
+async def test_a_scheduler_that_starts_again_goes_on_with_what_waits(cluster: Cluster) -> None:
+    await cluster.scheduler.kill()
+    await cluster.create(pod("web"))
+    assert await cluster.phase("web") == "Pending"
+    cluster.scheduler.start()
+    await cluster.settle()
+    assert await cluster.phase("web") == "Running"
+
+
+async def test_what_changes_nothing_for_a_pod_does_not_wake_it(cluster: Cluster) -> None:
+    await cluster.create(pod("gpu", nodeSelector={"gpu": "true"}))
+    before = (await cluster.pod("gpu"))["metadata"]["resourceVersion"]
+    await cluster.label_node("node-1", colour="red")
+    await cluster.create(pod("web"))
+    await cluster.rest.delete(PODS, "web", namespace="default")
+    await cluster.pass_time(120)
+    assert (await cluster.pod("gpu"))["metadata"]["resourceVersion"] == before
+    assert [count for reason, _, count in await cluster.events_of("gpu") if reason == "FailedScheduling"] == [1]
+
+
+async def test_a_pod_that_waits_is_looked_at_again_after_five_minutes(cluster: Cluster) -> None:
+    await cluster.create(pod("gpu", nodeSelector={"gpu": "true"}))
+    await cluster.pass_time(599)
+    assert [count for reason, _, count in await cluster.events_of("gpu") if reason == "FailedScheduling"] == [2]
