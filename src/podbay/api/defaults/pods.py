@@ -35,6 +35,9 @@ def default_pod(pod: dict[str, Any]) -> None:
         spec["enableServiceLinks"] = True
     _pair_addresses(status, "podIP", "podIPs")
     _pair_addresses(status, "hostIP", "hostIPs")
+    for condition in status.get("conditions") or ():
+        condition.setdefault("lastProbeTime", None)  # upstream always writes these two, and a patch drops nulls
+        condition.setdefault("lastTransitionTime", None)
 
 
 def default_pod_spec(spec: dict[str, Any]) -> None:
