@@ -1,8 +1,11 @@
 """The shape of every served kind: fields, their types, and how lists of them merge.
 
-Takes the artefact that the build wrote (``data/structure.json``); gives definitions to strict decoding, patches,
-OpenAPI and ``explain``. Pure, read once, never changed.
-Source: the OpenAPI definitions of Kubernetes 1.33.
+Takes the artefact that the build wrote (``data/structure.json``), and what OpenAPI does not tell: ``go_types.txt``, a
+line for each definition with the fields whose Go type is not what OpenAPI lets expect: ``*`` a pointer (zero is kept),
+``=`` a struct by value (an absent one is written ``{}``), ``!`` a value that is written even when it is empty; then the
+type's name if it has one of its own. Gives definitions to strict decoding, patches, OpenAPI and ``explain``.
+Pure, read once, never changed.
+Source: the OpenAPI definitions and the Go types of Kubernetes 1.33.
 """
 
 import json
@@ -24,6 +27,12 @@ _SPECIAL: Final = {
     f"{META}Patch": "any",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "any",
 }
+_GO_SPECIAL: Final = {
+    "quantity": "resource.Quantity",
+    "int-or-string": "intstr.IntOrString",
+    "time": "v1.Time",
+    "micro-time": "v1.MicroTime",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,22 @@ class FieldSchema:
 
     type: str
     schema: Mapping[str, Any]
+    go: str = ""
+
+    @property
+    def is_pointer(self) -> bool:
+        """Tell whether Go can hold absent and zero apart, so that a zero is kept."""
+        return self.go.startswith("*")
+
+    @property
+    def is_by_value(self) -> bool:
+        """Tell whether Go holds a struct itself, so that an absent one is written empty."""
+        return self.go.startswith("=") and self.type == "object"
+
+    @property
+    def is_always_written(self) -> bool:
+        """Tell whether Go writes an empty value too, though the field is not required."""
+        return self.go.startswith("!")
 
     @cached_property
     def definition(self) -> "Definition | None":
@@ -48,6 +73,8 @@ class FieldSchema:
     @property
     def go_type(self) -> str:
         """Return the type's name in Go, as decoding errors say it."""
+        if named := self.go.lstrip("*=!"):
+            return named
         if self.type == "array":
             return f"[]{self.items.go_type if self.items else 'interface {}'}"
         if self.type == "map":
@@ -56,7 +83,7 @@ class FieldSchema:
             return f"{self.definition.go_package}.{self.definition.go_name}"
         formats = {"int32": "int32", "int64": "int64", "byte": "[]uint8"}
         simple = {"string": "string", "boolean": "bool", "integer": "int64", "number": "float64"}
-        return formats.get(str(self.schema.get("format")), simple.get(self.type, self.type))
+        return formats.get(str(self.schema.get("format")), simple.get(self.type, _GO_SPECIAL.get(self.type, self.type)))
 
     @property
     def patch_strategies(self) -> tuple[str, ...]:
@@ -89,7 +116,18 @@ class Definition:
     @cached_property
     def fields(self) -> dict[str, FieldSchema]:
         """Return the fields by name."""
-        return {name: _field(child) for name, child in self.schema.get("properties", {}).items()}
+        go = _go_types().get(self.name, {})
+        return {name: _field(child, go.get(name, "")) for name, child in self.schema.get("properties", {}).items()}
+
+    @cached_property
+    def by_value(self) -> "tuple[tuple[str, Definition], ...]":
+        """Return the fields that are structs by value: Go writes them though nobody set them."""
+        return tuple((n, f.definition) for n, f in self.fields.items() if f.is_by_value and f.definition is not None)
+
+    @cached_property
+    def always_written(self) -> tuple[str, ...]:
+        """Return the text fields that Go writes though they are empty and not required."""
+        return tuple(n for n, f in self.fields.items() if f.is_always_written and f.type == "string")
 
     def field(self, name: str) -> FieldSchema | None:
         """Return one field, or None."""
@@ -164,13 +202,23 @@ def _reference(schema: Mapping[str, Any]) -> str:
     return str(reference).rpartition("/")[2]
 
 
-def _field(schema: Mapping[str, Any]) -> FieldSchema:
+@cache
+def _go_types() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for line in files(__name__).joinpath("go_types.txt").read_text("ascii").splitlines():
+        name, *entries = line.split(" ")
+        prefix = "io.k8s.apimachinery.pkg.apis." if name.startswith("meta.") else "io.k8s.api."
+        found[prefix + name] = dict(entry.split(":", 1) for entry in entries)
+    return found
+
+
+def _field(schema: Mapping[str, Any], go: str = "") -> FieldSchema:
     name = _reference(schema)
     if name:
-        return FieldSchema(_SPECIAL.get(name, "object"), schema)
+        return FieldSchema(_SPECIAL.get(name, "object"), schema, go)
     declared = schema.get("type")
     if declared == "object":
-        return FieldSchema("map" if "additionalProperties" in schema else "any", schema)
+        return FieldSchema("map" if "additionalProperties" in schema else "any", schema, go)
     if "oneOf" in schema:
-        return FieldSchema("int-or-string" if schema.get("format") == "int-or-string" else "quantity", schema)
-    return FieldSchema(str(declared) if declared else "any", schema)
+        return FieldSchema("int-or-string" if schema.get("format") == "int-or-string" else "quantity", schema, go)
+    return FieldSchema(str(declared) if declared else "any", schema, go)

@@ -1,8 +1,8 @@
 """Brings a decoded body into the shape of its kind, and says what did not fit.
 
-Takes plain data and a Definition; gives a cleaned copy (unknown fields dropped, nulls dropped, empty optional lists,
-maps and strings dropped, quantities canonical: what a round trip through upstream's Go types does) and the paths of
-unknown fields. A wrong type raises WrongType with the Go decoder's message.
+Takes plain data and a Definition; gives a cleaned copy and the paths of unknown fields. Cleaned is what a round trip
+through upstream's Go types gives: no unknown fields, nulls, or empty values but those that a pointer holds; structs by
+value filled in; quantities and times canonical. A wrong type raises WrongType with the Go decoder's message.
 Invariant: what comes out conforms again without a change. Pure.
 Source: sigs.k8s.io/json; https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 """
@@ -15,13 +15,10 @@ from typing import Any, Final
 
 from podbay.api.quantity import Quantity
 from podbay.api.schema import Definition, FieldSchema
+from podbay.api.schema.times import canonical_time
 
-# Booleans that are no pointers in Go: false is the same as absent, and is not written.
-_FALSE_IS_ABSENT: Final = frozenset(
-    {"hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "unschedulable", "readOnly"}
-)
-_ZERO_IS_ABSENT: Final = frozenset({"hostPort", "generation"})
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_STRICT_LIMIT: Final = 100  # upstream tells no more unknown fields than that
+_LINE_ENDS: Final = {10: None, 13: None}
 _RANGES: Final = {"int32": 1 << 31, "int64": 1 << 63}
 
 
@@ -32,7 +29,8 @@ class WrongType(ValueError):
 def conform(obj: Mapping[str, Any], definition: Definition) -> tuple[dict[str, Any], list[str]]:
     """Return the cleaned object and the paths of its unknown fields. Raises WrongType."""
     unknown: list[str] = []
-    return _object(obj, definition, "", "", unknown), unknown
+    cleaned = _object(obj, definition, "", "", unknown)
+    return cleaned, list(dict.fromkeys(unknown))[:_STRICT_LIMIT]
 
 
 def _object(
@@ -49,18 +47,21 @@ def _object(
             continue
         go_here = f"{go_path}.{name}" if go_path else name
         result = _value(value, field, here, (definition.go_name, go_here), unknown)
-        if result is None or (not result and _is_absent(name, result, field) and name not in definition.required):
-            continue
-        cleaned[name] = result
+        if result is not None and (result or name in definition.required or not _is_absent(field)):
+            cleaned[name] = result
+    for name, inner in definition.by_value:
+        if name not in cleaned:
+            cleaned[name] = _object({}, inner, "", "", unknown)
+    for name in definition.always_written:
+        cleaned.setdefault(name, "")
     return cleaned
 
 
-def _is_absent(name: str, value: Any, field: FieldSchema) -> bool:
-    if value is False:
-        return name in _FALSE_IS_ABSENT
-    if value == 0 and not isinstance(value, (str, list, dict)):
-        return name in _ZERO_IS_ABSENT
-    return field.type in ("string", "array", "map")
+def _is_absent(field: FieldSchema) -> bool:
+    """Tell whether an empty value of a field that is not required is the same as none."""
+    if field.is_pointer or field.is_always_written:
+        return False
+    return field.type in ("string", "integer", "boolean", "number", "array", "map")
 
 
 def _value(value: Any, field: FieldSchema, path: str, go: tuple[str, str], unknown: list[str]) -> Any:
@@ -83,7 +84,7 @@ def _value(value: Any, field: FieldSchema, path: str, go: tuple[str, str], unkno
             assert field.definition is not None
             return _object(value, field.definition, path, go[1], unknown)
         case _:
-            return _special(value, field, go)
+            return _special(value, field)
 
 
 def _string(value: Any, field: FieldSchema, go: tuple[str, str]) -> str:
@@ -91,7 +92,7 @@ def _string(value: Any, field: FieldSchema, go: tuple[str, str]) -> str:
         _wrong(value, field, go)
     if field.schema.get("format") == "byte":
         try:
-            base64.b64decode(value, validate=True)
+            return base64.b64encode(base64.b64decode(value.translate(_LINE_ENDS), validate=True)).decode()
         except binascii.Error:
             raise WrongType("illegal base64 data at input byte " + str(_illegal_base64(value))) from None
     return str(value)
@@ -103,10 +104,8 @@ def _illegal_base64(text: str) -> int:
 
 
 def _integer(value: Any, field: FieldSchema, go: tuple[str, str]) -> int:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        value = int(value)
     limit = _RANGES.get(str(field.schema.get("format")), 1 << 63)
-    if not isinstance(value, int) or isinstance(value, bool) or not -limit <= value < limit:
+    if not _is_integer(value) or not -limit <= value < limit:
         _wrong(value, field, go)
     return int(value)
 
@@ -136,40 +135,41 @@ def _zero(field: FieldSchema) -> Any:
     return {"string": "", "integer": 0, "boolean": False, "array": [], "quantity": "0"}.get(field.type, {})
 
 
-def _special(value: Any, field: FieldSchema, go: tuple[str, str]) -> Any:
+def _special(value: Any, field: FieldSchema) -> Any:
     match field.type:
         case "quantity":
-            if not _is_number(value) and not isinstance(value, str):
-                _wrong(value, field, go)
             try:
-                return str(Quantity.parse(value))
+                return str(Quantity.parse(value if _is_number(value) or isinstance(value, str) else "true"))
             except ValueError as error:
                 raise WrongType(str(error)) from None
         case "int-or-string":
-            if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+            if isinstance(value, str) or (_is_integer(value) and -_RANGES["int32"] <= value < _RANGES["int32"]):
                 return value
-            raise WrongType(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
+            raise WrongType(f"json: cannot unmarshal {_json_type(value, field)} into Go value of type int32")
         case "time" | "micro-time":
             if not isinstance(value, str):
-                raise WrongType(f"json: cannot unmarshal {_json_type(value)} into Go value of type string")
-            if not _TIME.fullmatch(value):
-                raise WrongType(
-                    f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"'
-                )
-            return value
+                raise WrongType(f"json: cannot unmarshal {_json_type(value, field)} into Go value of type string")
+            try:
+                return canonical_time(value, micro=field.type == "micro-time")
+            except ValueError as error:
+                raise WrongType(str(error)) from None
         case _:
             return value
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _json_type(value: Any) -> str:
+def _json_type(value: Any, field: FieldSchema) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, (int, float)):
-        return "number" if isinstance(value, int) and abs(value) < 1 << 31 else f"number {value}"
+        return f"number {value}" if field.type in ("integer", "int-or-string") else "number"
     if isinstance(value, str):
         return "string"
     return "array" if isinstance(value, list) else "object"
@@ -177,6 +177,5 @@ def _json_type(value: Any) -> str:
 
 def _wrong(value: Any, field: FieldSchema, go: tuple[str, str]) -> Any:
     struct, path = go
-    raise WrongType(
-        f"json: cannot unmarshal {_json_type(value)} into Go struct field {struct}.{path} of type {field.go_type}"
-    )
+    found = _json_type(value, field)
+    raise WrongType(f"json: cannot unmarshal {found} into Go struct field {struct}.{path} of type {field.go_type}")
