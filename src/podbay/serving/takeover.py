@@ -1,9 +1,9 @@
 """Connections that stop being HTTP: taken from aiohttp, spoken raw, and joined to another one.
 
-Takes the door's own request object; gives a reader and a writer of raw bytes. ``open_upgraded`` is the other side: it
-asks a server for an upgrade and gives the connection.
+Takes the door's own request object and the other side's connection; carries bytes both ways. ``open_upgraded`` makes
+the other side: it asks a server for an upgrade and gives the connection.
 Invariant: memory stays steady whatever flows, because a side is only read while the other takes; when the pipe ends,
-both connections are closed.
+both connections are closed, and what was taken from one side is still sent to the other.
 Source: RFC 9110 section 7.8.
 """
 
@@ -20,6 +20,8 @@ from podbay.lib.tasks import TaskScope
 _CHUNK_BYTES: Final = 64 * 1024
 _HEAD_LIMIT_BYTES: Final = 64 * 1024
 _CONNECT_S: Final = 10.0
+_HEAD_S: Final = 30.0
+_LINGER_S: Final = 5.0  # how long what a lost peer had sent may take to reach the other side
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,66 @@ class Connection:
         self.writer.close()
 
 
-def take_over(request: Any) -> Connection:
-    """Take the connection of a request away from aiohttp. Write nothing before this."""
-    loop = asyncio.get_running_loop()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said to a request for an upgrade: 101 and raw bytes from now on, or a refusal."""
+
+    connection: Connection
+    head: bytes
+    status: int
+
+    def field(self, name: str) -> str:
+        """Return a header field, empty if it is not there."""
+        for line in self.head.split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.strip().lower() == name.lower().encode():
+                return value.strip().decode("latin-1")
+        return ""
+
+    async def refusal(self, *, limit_bytes: int = 64 * 1024) -> bytes:
+        """Return the body of a refusal, as far as it comes in time, and close the connection."""
+        body = b""
+        length = min(int(self.field("Content-Length") or limit_bytes), limit_bytes)
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                while len(body) < length:
+                    part = await self.connection.reader.read(length - len(body))
+                    if not part:
+                        break
+                    body += part
+        except (OSError, TimeoutError):
+            pass  # the status says enough
+        finally:
+            self.connection.close()
+        return body
+
+
+async def hand_over(request: Any, head: bytes, other: Connection) -> None:
+    """Take a request's connection away from aiohttp, write the upgrade's head, and join it to another one.
+
+    Returns when both have ended. Nothing may have been written before. Cancelling closes both.
+    """
     transport = request.transport
     if transport is None or transport.is_closing():
-        raise ConnectionResetError("the client has gone")
+        other.close()
+        return
+    loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_CHUNK_BYTES, loop=loop)
-    protocol = _Taken(reader, loop, request.protocol)
-    transport.set_protocol(protocol)
-    protocol.connection_made(transport)
-    return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    taken = _Taken(reader, loop, request.protocol)
+    transport.set_protocol(taken)
+    taken.connection_made(transport)
+    client = Connection(reader, asyncio.StreamWriter(transport, taken, reader, loop))
+    try:
+        client.writer.write(head)
+        await pipe(client, other)
+    finally:
+        taken.give_back()
 
 
 async def open_upgraded(
     url: str, method: str, headers: Sequence[tuple[str, str]], *, tls: ssl.SSLContext | None = None
-) -> tuple[Connection, bytes, int]:
-    """Ask a server to upgrade; return the connection, the head of its answer, and the status.
-
-    Anything but 101 leaves the body to be read from the connection. Raises OSError, TimeoutError.
-    """
+) -> Answer:
+    """Ask a server to upgrade. Raises OSError, TimeoutError."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     async with asyncio.timeout(_CONNECT_S):
@@ -70,9 +112,10 @@ async def open_upgraded(
         if method == "POST":
             lines.append("Content-Length: 0")
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        await writer.drain()
-        head = await reader.readuntil(b"\r\n\r\n")
-        return Connection(reader, writer), head, int(head.split(b" ", 2)[1])
+        async with asyncio.timeout(_HEAD_S):
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+        return Answer(Connection(reader, writer), head, int(head.split(b" ", 2)[1]))
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError) as error:
         writer.close()
         raise ConnectionError(f"{parts.netloc} did not answer the upgrade") from error
@@ -98,8 +141,9 @@ async def pipe(one: Connection, other: Connection) -> None:
             other.close()
     for connection in (one, other):
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(_LINGER_S):
                 await connection.writer.wait_closed()
+        connection.writer.transport.abort()  # a peer that takes nothing any more does not keep the rest in memory
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -120,12 +164,23 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
 
 
 class _Taken(asyncio.StreamReaderProtocol):
-    """Tells aiohttp when the connection is lost, or it would keep the request for ever."""
+    """Raw bytes of a connection that was aiohttp's, which is told when it ends, or it would keep the request for ever.
+
+    Telling it cancels the request's handler. So a lost peer's last bytes get a while to reach the other side first.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop, door: Any) -> None:
         super().__init__(reader, loop=loop)
+        self._events = loop
         self._door = door
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._door.connection_lost(exc)
+        self._deadline = self._events.call_later(_LINGER_S, self._door.connection_lost, exc)
+
+    def give_back(self) -> None:
+        """Tell aiohttp that the connection has ended; the handler may return first."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._events.call_soon(self._door.connection_lost, None)

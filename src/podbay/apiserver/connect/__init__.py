@@ -5,18 +5,20 @@ bytes both ways. What flows is the client's and the kubelet's business (SPDY or 
 Source: https://kubernetes.io/docs/concepts/architecture/control-plane-node-communication/#api-server-to-kubelet
 """
 
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 
 from podbay.api import resources
-from podbay.api.errors import BadRequest, InternalError, NotFound, ServiceUnavailable
+from podbay.api.errors import BadRequest, InternalError, NotFound, ServiceUnavailable, StatusError
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.verbs.call import Call
 from podbay.client.aiohttp_transport import AiohttpTransport
 from podbay.client.configuration import ClientConfig
 from podbay.client.requests import request
 from podbay.client.transport import TransportError
-from podbay.serving.takeover import Connection, open_upgraded, pipe, take_over
+from podbay.serving.takeover import hand_over, open_upgraded
+from podbay.wire import json
 from podbay.wire.http import Request, Response
 
 _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
@@ -57,23 +59,46 @@ async def _log(config: ApiServerConfig, server: str, target: str) -> Response:
     except TransportError as error:
         await transport.close()
         raise InternalError(f"Get {server}{target.partition('?')[0]}: {error}") from error
-    media = [("Content-Type", "text/plain")]
-    if answer.stream is None:
-        await transport.close()
-        kept = [(name, value) for name, value in answer.headers if name.lower() == "content-type"]
-        return Response(status=answer.status, headers=kept or media, body=answer.body)
-    stream = answer.stream
+    if answer.stream is not None:
+        return Response(status=200, headers=[("Content-Type", "text/plain")], stream=_Log(answer.stream, transport))
+    await transport.close()
+    if answer.status != 200:
+        raise _error(answer)
+    return Response(status=200, headers=[("Content-Type", "text/plain")], body=answer.body)
 
-    async def chunks() -> Any:
+
+class _Log:
+    """A kubelet's stream and the connection under it. A class, so that it can be closed before it was begun."""
+
+    def __init__(self, stream: AsyncIterator[bytes], transport: AiohttpTransport) -> None:
+        self._stream = stream
+        self._transport = transport
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in stream:
-                yield chunk
+            return await anext(self._stream)
         except TransportError:
-            return  # the kubelet went away: the log ends here
-        finally:
-            await transport.close()
+            raise StopAsyncIteration from None  # the kubelet went away: the log ends here
 
-    return Response(status=200, headers=media, stream=chunks())
+    async def aclose(self) -> None:
+        """Cut the connection to the kubelet."""
+        await self._transport.close()
+
+
+def _error(answer: Response) -> StatusError:
+    """Return a kubelet's refusal, which is a Status or plain text, as an error of this server."""
+    try:
+        status = json.decode(answer.body)
+    except ValueError:
+        status = None
+    if isinstance(status, dict) and status.get("kind") == "Status":
+        return StatusError.of(status)
+    message = answer.body.decode(errors="replace").strip()
+    kind = {400: BadRequest, 404: NotFound}.get(answer.status, InternalError)
+    return kind(message)
 
 
 async def _upgrade(config: ApiServerConfig, asked: Request, url: str) -> Response:
@@ -81,36 +106,17 @@ async def _upgrade(config: ApiServerConfig, asked: Request, url: str) -> Respons
     assert config.kubelet_tls is not None
     headers = [(name, value) for name, value in asked.headers.items() if name.lower() in _PASSED_ON]
     try:
-        kubelet, head, status = await open_upgraded(url, asked.method, headers, tls=config.kubelet_tls())
+        answer = await open_upgraded(url, asked.method, headers, tls=config.kubelet_tls())
     except (OSError, TimeoutError) as error:
         raise InternalError(f"error dialing backend: {error or 'timed out'}") from error
-    if status != 101:
-        return await _refused(kubelet, head, status)
+    if answer.status != 101:
+        media = [("Content-Type", answer.field("Content-Type") or "text/plain")]
+        return Response(status=answer.status, headers=media, body=await answer.refusal())
 
     async def upgrade(connection: Any) -> None:
-        try:
-            client = take_over(connection)
-        except ConnectionResetError:
-            kubelet.close()
-            return
-        client.writer.write(head)
-        await pipe(client, kubelet)
+        await hand_over(connection, answer.head, answer.connection)
 
     return Response(status=101, upgrade=upgrade)
-
-
-async def _refused(kubelet: Connection, head: bytes, status: int) -> Response:
-    fields = dict(
-        (line.split(b":", 1)[0].strip().lower().decode("latin-1"), line.split(b":", 1)[1].strip().decode("latin-1"))
-        for line in head.split(b"\r\n")[1:]
-        if b":" in line
-    )
-    length = int(fields.get("content-length", "0"))
-    try:
-        body = await kubelet.reader.readexactly(length) if length else b""
-    finally:
-        kubelet.close()
-    return Response(status=status, headers=[("Content-Type", fields.get("content-type", "text/plain"))], body=body)
 
 
 def _container(call: Call, pod: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """``v5.channel.k8s.io`` over WebSocket, translated to the SPDY streams that the runtime speaks.
 
-Takes a client's WebSocket and the runtime's URL; carries stdin, stdout, stderr, the final error Status and resizes.
+Takes the runtime's connection; gives the answer that joins a client's WebSocket to it. Carries stdin, stdout, stderr,
+the final error Status and resizes.
 Invariant: every byte of output reaches the client before the final Status closes the connection; a half-closed stdin
 half-closes the runtime's.
 Source: KEP-4006; RFC 6455.
@@ -13,7 +14,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from podbay.lib.tasks import TaskScope
-from podbay.serving.takeover import Connection, open_upgraded
+from podbay.serving.takeover import Connection
 from podbay.wire.http import Response
 from podbay.wire.spdy import SpdyConnection
 
@@ -23,30 +24,17 @@ _READ_BYTES: Final = 64 * 1024
 _MOST_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 
 
-def bridge_channels(url: str, streams: Mapping[str, bool]) -> Response:
-    """Answer with an upgrade to v5 that is joined to the runtime."""
+def bridge_channels(runtime: Connection, streams: Mapping[str, bool]) -> Response:
+    """Answer with an upgrade to v5 that is joined to the runtime, which has accepted SPDY."""
 
     async def upgrade(connection: Any) -> None:
-        socket = web.WebSocketResponse(
-            protocols=(V5,), compress=False, max_msg_size=_MOST_MESSAGE_BYTES, autoclose=True, heartbeat=None
-        )
-        await socket.prepare(connection)
-        headers = [
-            ("Upgrade", "SPDY/3.1"),
-            ("Connection", "Upgrade"),
-            ("X-Stream-Protocol-Version", "v4.channel.k8s.io"),
-        ]
+        socket = web.WebSocketResponse(protocols=(V5,), compress=False, max_msg_size=_MOST_MESSAGE_BYTES)
         try:
-            runtime, _, status = await open_upgraded(url, "POST", headers)
-        except (OSError, TimeoutError):
-            await socket.close(code=1011)
-            return
-        try:
-            if status == 101:
-                await _Bridge(socket, runtime, streams).run()
+            await socket.prepare(connection)
+            await _Bridge(socket, runtime, streams).run()
+            await socket.close()
         finally:
             runtime.close()
-            await socket.close()
 
     return Response(status=101, upgrade=upgrade)
 
@@ -117,10 +105,8 @@ class _Bridge:
                         return
                 if received.ended:
                     self._open.discard(channel)
-            await self._flush()
+            self._runtime.writer.write(self._spdy.take())  # pongs; waiting for stdin to be taken would stop the output
 
     async def _flush(self) -> None:
-        data = self._spdy.take()
-        if data:
-            self._runtime.writer.write(data)
-            await self._runtime.writer.drain()
+        self._runtime.writer.write(self._spdy.take())
+        await self._runtime.writer.drain()

@@ -6,6 +6,7 @@ Source: upstream's kubelet server (paths ``/containerLogs``, ``/exec``, ``/attac
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -15,7 +16,7 @@ from podbay.kubelet import sandboxes
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.server.logs import LogOptions, read_log
-from podbay.kubelet.server.streams import stream
+from podbay.kubelet.server.streams import refused, stream
 from podbay.wire import json
 from podbay.wire.http import JSON, Request, Response
 
@@ -81,7 +82,7 @@ class KubeletHandler:
         except ValueError as error:
             raise BadRequest(str(error)) from None
         previous = query.get("previous", "") in ("true", "1")
-        found = _logged(seen, container, previous=previous)
+        found = _logged(pod, seen, container, previous=previous)
         if found is None:
             raise BadRequest(_no_log(pod, container, name, previous=previous))
         path = sandboxes.log_directory(self._kubelet.config.log_root, pod) / sandboxes.log_path(
@@ -106,10 +107,13 @@ class KubeletHandler:
         self, request: Request, kind: str, where: tuple[str, str, str], query: list[tuple[str, str]]
     ) -> Response:
         namespace, name, container = where
-        _, seen = await self._seen(namespace, name)
+        pod = self._kubelet.find_pod(namespace, name)
+        if pod is None:
+            return refused(404, "pod does not exist")
+        seen = await self._kubelet.observer.pod(pod["metadata"]["uid"])
         found = seen.newest(container)
         if found is None or found.state is not ContainerState.RUNNING:
-            raise BadRequest(f'container not found ("{container}")')
+            return refused(500, f'container not found ("{container}")')
         flags = {key: value in ("1", "true") for key, value in query}
         tty = flags.get("tty", False)
         wanted = {
@@ -117,6 +121,8 @@ class KubeletHandler:
             "stdout": flags.get("output", False),
             "stderr": flags.get("error", False) and not tty,
         }
+        if not any(wanted.values()):
+            return refused(400, "you must specify at least 1 of stdin, stdout, stderr")
         runtime = self._kubelet.runtime
 
         async def url() -> str:
@@ -130,14 +136,17 @@ class KubeletHandler:
     async def _port_forward(
         self, request: Request, namespace: str, name: str, query: list[tuple[str, str]]
     ) -> Response:
-        _, seen = await self._seen(namespace, name)
+        pod = self._kubelet.find_pod(namespace, name)
+        if pod is None:
+            return refused(404, "pod does not exist")
+        seen = await self._kubelet.observer.pod(pod["metadata"]["uid"])
         if seen.sandbox is None:
-            raise BadRequest(f"pod {name} is not running")
+            return refused(500, f"pod {name}_{namespace} has no sandbox that is ready")
         sandbox_id = seen.sandbox.id
-        try:
-            ports = [int(value) for key, value in query if key == "port"]
-        except ValueError:
-            raise BadRequest("invalid port") from None
+        given = [value for key, value in query if key == "port"]
+        ports = [int(value) for value in given if value.isascii() and value.isdigit() and 0 < int(value) < 65536]
+        if len(ports) != len(given):
+            return refused(400, f"unable to parse ports {', '.join(given)}: each must be between 1 and 65535")
 
         async def url() -> str:
             return await self._kubelet.runtime.port_forward_url(sandbox_id, ports)
@@ -145,23 +154,37 @@ class KubeletHandler:
         return await stream(request, url, streams=None)
 
 
-def _logged(seen: Observed, name: str, *, previous: bool) -> Container | None:
-    """Return the incarnation of a container whose log is wanted."""
-    if previous:
-        return seen.previous(name)
+def _logged(pod: Mapping[str, Any], seen: Observed, name: str, *, previous: bool) -> Container | None:
+    """Return the incarnation of a container whose log is wanted.
+
+    The previous one of a container that waits to be started again is the one that ended last.
+    """
     newest = seen.newest(name)
-    if newest is not None and newest.state is ContainerState.CREATED:
-        return seen.previous(name)
-    return newest
-
-
-def _no_log(pod: dict[str, Any], container: str, name: str, *, previous: bool) -> str:
+    if newest is None:
+        return None
     if previous:
-        return f'previous terminated container "{container}" in pod "{name}" not found'
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        waiting = (status.get("state") or {}).get("waiting")
-        if status.get("name") == container and waiting:
-            reason = waiting.get("reason", "")
-            why = "trying and failing to pull image" if reason in ("ErrImagePull", "ImagePullBackOff") else reason
-            return f'container "{container}" in pod "{name}" is waiting to start: {why}'
-    return f'container "{container}" in pod "{name}" is not available'
+        last = _status(pod, name).get("lastState", {}).get("terminated", {}).get("containerID", "")
+        return newest if last.endswith(f"://{newest.id}") else seen.previous(name)
+    return seen.previous(name) if newest.state is ContainerState.CREATED else newest
+
+
+def _no_log(pod: Mapping[str, Any], container: str, name: str, *, previous: bool) -> str:
+    where = f'container "{container}" in pod "{name}"'
+    if previous:
+        return f"previous terminated {where} not found"
+    status = _status(pod, container)
+    if not status:
+        return f"{where} is not available"
+    waiting = status.get("state", {}).get("waiting", {}).get("reason", "")
+    if waiting == "ErrImagePull":
+        return f"{where} is waiting to start: image can't be pulled"
+    if waiting == "ImagePullBackOff":
+        return f"{where} is waiting to start: trying and failing to pull image"
+    return f"{where} is waiting to start: {waiting}" if waiting else f"{where} is waiting to start - no logs yet"
+
+
+def _status(pod: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    """Return the status of one container of a pod; empty if it has none yet."""
+    status = pod.get("status") or {}
+    every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return next((each for each in every if each.get("name") == container), {})

@@ -101,8 +101,15 @@ def _text(line: bytes, options: LogOptions, *, fresh: bool) -> tuple[bytes, bool
                 return b"", not partial
         except ValueError:
             return b"", fresh
-    head = moment + b" " if options.timestamps and fresh else b""
+    head = _fixed(moment) + b" " if options.timestamps and fresh else b""
     return head + text + (b"" if partial else b"\n"), not partial
+
+
+def _fixed(moment: bytes) -> bytes:
+    """Return an RFC 3339 time with all nine digits of its second; the runtime leaves trailing zeros out."""
+    text, zone = (moment[:-1], b"Z") if moment.endswith(b"Z") else (moment[:-6], moment[-6:])
+    second, _, fraction = text.partition(b".")
+    return second + b"." + fraction.ljust(9, b"0") + (b"Z" if zone == b"+00:00" else zone)
 
 
 def tail_position(descriptor: int, lines: int) -> int:

@@ -1,6 +1,6 @@
 """Port-forward through a WebSocket: SPDY bytes in binary messages, copied to the runtime as they are.
 
-Takes a client's WebSocket and the runtime's URL. Message boundaries mean nothing.
+Takes the runtime's connection; gives the answer that joins a client's WebSocket to it. Message boundaries mean nothing.
 Invariant: memory stays steady, because each side is only read while the other takes.
 Source: KEP-4006 (``SPDY/3.1+portforward.k8s.io``).
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from podbay.lib.tasks import TaskScope
-from podbay.serving.takeover import Connection, open_upgraded
+from podbay.serving.takeover import Answer, Connection
 from podbay.wire.http import Response
 
 TUNNEL: Final = "SPDY/3.1+portforward.k8s.io"
@@ -19,31 +19,21 @@ _READ_BYTES: Final = 64 * 1024
 _MOST_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 
 
-def bridge_tunnel(url: str) -> Response:
+def bridge_tunnel(answer: Answer) -> Response:
     """Answer with an upgrade to the tunnel that is joined to the runtime."""
+    runtime = answer.connection
 
     async def upgrade(connection: Any) -> None:
         socket = web.WebSocketResponse(protocols=(TUNNEL,), compress=False, max_msg_size=_MOST_MESSAGE_BYTES)
-        await socket.prepare(connection)
-        headers = [
-            ("Upgrade", "SPDY/3.1"),
-            ("Connection", "Upgrade"),
-            ("X-Stream-Protocol-Version", "portforward.k8s.io"),
-        ]
         try:
-            runtime, _, status = await open_upgraded(url, "POST", headers)
-        except (OSError, TimeoutError):
-            await socket.close(code=1011)
-            return
-        try:
-            if status == 101:
-                async with TaskScope() as scope:
-                    there = scope.start(_there(socket, runtime), name="tunnel there")
-                    back = scope.start(_back(runtime, socket), name="tunnel back")
-                    await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+            await socket.prepare(connection)
+            async with TaskScope() as scope:
+                there = scope.start(_there(socket, runtime), name="tunnel there")
+                back = scope.start(_back(runtime, socket), name="tunnel back")
+                await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+            await socket.close()
         finally:
             runtime.close()
-            await socket.close()
 
     return Response(status=101, upgrade=upgrade)
 
