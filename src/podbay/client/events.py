@@ -42,6 +42,8 @@ class EventRecorder:
         self._correlator = Correlator()
         self._queue: asyncio.Queue[Event] = asyncio.Queue(_WAITING)
         self._last_ns = 0
+        self._is_held = False
+        self._is_waiting = False
 
     def event(self, obj: Mapping[str, Any], kind: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Tell what happened to an object. ``kind`` is ``Normal`` or ``Warning``."""
@@ -68,23 +70,33 @@ class EventRecorder:
         except asyncio.QueueFull:
             _log.warning("too many events are waiting, dropped: %s %s", reason, message)
             return
-        self._activity.begin("events")
+        if not self._is_waiting:
+            self._hold()
 
     async def run(self) -> None:
         """Write events as they come. Cancelling drops what waits."""
         try:
             while True:
+                if self._queue.empty():
+                    self._let_go()
                 event = await self._queue.get()
-                try:
-                    correlated = self._correlator.correlate(event, self._clock.monotonic())
-                    if correlated is not None:
-                        await self._write(correlated)
-                finally:
-                    self._activity.end("events")
+                correlated = self._correlator.correlate(event, self._clock.monotonic())
+                if correlated is not None:
+                    await self._write(correlated)
         finally:
             while not self._queue.empty():
                 self._queue.get_nowait()
-                self._activity.end("events")
+            self._let_go()
+
+    def _hold(self) -> None:
+        if not self._is_held:
+            self._is_held = True
+            self._activity.begin("events")
+
+    def _let_go(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._activity.end("events")
 
     async def _write(self, correlated: Correlated) -> None:
         """Write one event, trying again while the server is out of reach."""
@@ -97,12 +109,14 @@ class EventRecorder:
                 return
             except TransportError as error:
                 _log.debug("event %s waits: %s", correlated.event["reason"], error)
-            # Waiting for the clock is not work in hand; the caller ends the token that is begun again here.
-            self._activity.end("events")
+            # Waiting for the clock is not work in hand, neither for this event nor for those behind it.
+            self._is_waiting = True
+            self._let_go()
             try:
                 await self._clock.sleep(_RETRY_S)
             finally:
-                self._activity.begin("events")
+                self._is_waiting = False
+                self._hold()
         _log.warning("event %s given up: %s", correlated.event["reason"], correlated.event["message"])
 
     async def _send(self, correlated: Correlated, *, is_retry: bool) -> None:
