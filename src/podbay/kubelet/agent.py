@@ -10,18 +10,18 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound
-from podbay.api.resources import CONFIG_MAPS, PODS, SECRETS
+from podbay.api.resources import CONFIG_MAPS, NODES, PODS, SECRETS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
-from podbay.cri.runtime import Runtime, RuntimeFailure
-from podbay.kubelet import cgroups, sandboxes
-from podbay.kubelet.config import KubeletConfig
+from podbay.client.transport import TransportError
+from podbay.cri.runtime import Runtime, RuntimeEvent, RuntimeFailure
+from podbay.kubelet import admission, sandboxes
+from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.images import Images
 from podbay.kubelet.node.heartbeat import Heartbeat
 from podbay.kubelet.node.machine import Machine, read_machine
@@ -29,6 +29,7 @@ from podbay.kubelet.observe import Observer
 from podbay.kubelet.observed import POD_UID, Observed
 from podbay.kubelet.pod_files import PodFiles
 from podbay.kubelet.status_writer import StatusWriter
+from podbay.kubelet.sweep import sweep
 from podbay.kubelet.worker import Worker
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
@@ -37,6 +38,8 @@ from podbay.lib.tasks import TaskScope
 _log = logging.getLogger(__name__)
 
 _SAFETY_RELIST_S: Final = 300.0
+_SUBSCRIBED_S: Final = 1.0
+_REMEMBERED: Final = 1000
 
 
 class Kubelet:
@@ -50,7 +53,7 @@ class Kubelet:
         clock: Clock,
         activity: Activity,
         machine: Machine | None = None,
-        network_up: Callable[[], Awaitable[None]] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -74,7 +77,8 @@ class Kubelet:
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
         self._image_ids: dict[str, str] = {}
         self._scope = TaskScope()
-        self._network_up = network_up
+        self._hooks = hooks or Hooks()
+        self._fetched: dict[tuple[str, str, str], Object] = {}
         self.registered = asyncio.Event()
 
     @property
@@ -87,8 +91,8 @@ class Kubelet:
         async with self._scope as scope:
             scope.start(self.events.run(), name="kubelet events")
             await self.heartbeat.register()
-            if self._network_up is not None:
-                await self._network_up()
+            if self._hooks.network_up is not None:
+                await self._hooks.network_up()
                 await self.heartbeat.register()
             self.registered.set()
             scope.start(self.heartbeat.run(), name="heartbeat")
@@ -99,8 +103,12 @@ class Kubelet:
                 await self._sweep()
             while True:
                 await self.clock.sleep(_SAFETY_RELIST_S)
-                for worker in self._workers.values():
-                    worker.wake()
+                self._wake_all()
+
+    @property
+    def heard(self) -> asyncio.Event:
+        """Return what is set once the API server's pods were heard."""
+        return self._source.synced
 
     def pods(self) -> list[Object]:
         """Return the pods that this kubelet has."""
@@ -119,23 +127,38 @@ class Kubelet:
         """Tell whether a pod is gone from this node."""
         return uid not in self._workers
 
-    def admit(self, pod: Mapping[str, Any], seen: Observed) -> tuple[str, str] | None:
+    async def refusal(self, pod: Object) -> tuple[str, str] | None:
         """Return why the node refuses a pod that it has not started yet, as (reason, message), or None."""
-        if not seen.is_nothing or (pod.get("status") or {}).get("startTime"):
-            return None
-        if len(self._workers) > self.config.max_pods:
-            return "OutOfpods", (
-                f"Pod was rejected: Node didn't have enough resource: pods, requested: 1, used:"
-                f" {len(self._workers) - 1}, capacity: {self.config.max_pods}"
-            )
-        return None
+        status = pod.get("status") or {}
+        if status.get("startTime"):
+            return None  # it was taken before
+        node = None
+        if not any(condition["type"] == "PodScheduled" for condition in status.get("conditions") or ()):
+            node = await self._rest.get(NODES, self.config.node_name)  # nobody has looked at the node's labels for it
+        uid = pod["metadata"]["uid"]
+        others = [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
+        return admission.refusal(pod, others, self.heartbeat.allocatable, node)
 
     async def fetch(self, kind: str, namespace: str, name: str) -> Object | None:
-        """Return a config map or secret that a pod names, or None. Raises StatusError, TransportError."""
+        """Return a config map or secret that a pod names, or None.
+
+        What was seen last serves while the API server is away. Raises StatusError, TransportError.
+        """
+        key = (kind, namespace, name)
         try:
-            return await self._rest.get(CONFIG_MAPS if kind == "configmap" else SECRETS, name, namespace=namespace)
+            found = await self._rest.get(CONFIG_MAPS if kind == "configmap" else SECRETS, name, namespace=namespace)
         except NotFound:
+            self._fetched.pop(key, None)
             return None
+        except TransportError:
+            if key not in self._fetched:
+                raise
+            return self._fetched[key]
+        self._fetched.pop(key, None)
+        self._fetched[key] = found
+        if len(self._fetched) > _REMEMBERED:
+            del self._fetched[next(iter(self._fetched))]
+        return found
 
     async def delete_pod(self, pod: Mapping[str, Any]) -> None:
         """Have the API server forget a pod whose containers have ended."""
@@ -174,8 +197,7 @@ class Kubelet:
             assert old is not None
             worker = self._workers.get(old["metadata"]["uid"])
             if worker is not None:
-                worker.removed = True
-                worker.wake()
+                worker.remove()
             return
         uid = new["metadata"]["uid"]
         worker = self._workers.get(uid)
@@ -198,19 +220,32 @@ class Kubelet:
 
     async def _hear(self) -> None:
         """Follow the runtime's events; whatever was missed while it was away is found by looking."""
+        connections = 0
         async for event in self.runtime.events():
-            if event.kind == "connected":
-                for worker in self._workers.values():
-                    worker.wake()
+            if event.kind != "connected":
+                self._scope.start(self._heard(event), name="runtime event")
                 continue
-            with self.activity.working("runtime event"):
-                uid = self._owners.get(event.id) or await self._owner_of(event.id)
-                owner = self._workers.get(uid or "")
-                if owner is None:
-                    continue
-                if event.kind == "exit":
-                    await self.observer.settled(event.id)
-                owner.ended(event.id, oom=event.kind == "oom")
+            connections += 1
+            self._wake_all()
+            if connections > 1:
+                with self.activity.working("sweep"):
+                    await self._sweep()
+            self._scope.start(self._look_again(), name="look again")
+
+    async def _look_again(self) -> None:
+        """Look once more soon after connecting: the runtime does not say when the subscription has begun to hold."""
+        await self.clock.sleep(_SUBSCRIBED_S)
+        self._wake_all()
+
+    async def _heard(self, event: RuntimeEvent) -> None:
+        with self.activity.working("runtime event"):
+            uid = self._owners.get(event.id) or await self._owner_of(event.id)
+            owner = self._workers.get(uid or "")
+            if owner is None:
+                return
+            if event.kind == "exit":
+                await self.observer.settled(event.id)
+            owner.ended(event.id, oom=event.kind == "oom")
 
     async def _owner_of(self, container_id: str) -> str | None:
         try:
@@ -218,37 +253,23 @@ class Kubelet:
         except RuntimeFailure:
             return None
 
+    def _wake_all(self) -> None:
+        for worker in self._workers.values():
+            worker.wake()
+
     async def _sweep(self) -> None:
-        """Remove what the runtime and the disk have of pods that the API server does not know."""
-        known = {pod["metadata"]["uid"] for pod in self._source.objects.values()} | set(self._workers)
+        """Remove what the runtime and the disk have of pods that nobody knows. Does nothing before pods were heard."""
+        if not self._source.synced.is_set():
+            return
         try:
-            everything = await self.observer.all()
-        except RuntimeFailure as error:
+            await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids)
+            if self._hooks.sweep_runtime is not None:
+                await self._hooks.sweep_runtime()
+        except (RuntimeFailure, OSError) as error:
             _log.warning("sweep: %s", error)
-            return
-        for uid, seen in everything.items():
-            if uid in known:
-                continue
-            _log.info("removing what is left of pod %s", uid)
-            try:
-                for container in seen.running:
-                    await self.runtime.stop_container(container.id, 2)
-                for sandbox in seen.sandboxes:
-                    await self.runtime.stop_sandbox(sandbox.id)
-                    await self.runtime.remove_sandbox(sandbox.id)
-                for container in seen.containers:
-                    await self.runtime.remove_container(container.id)
-            except RuntimeFailure as error:
-                _log.warning("sweep of pod %s: %s", uid, error)
-        if not self.config.is_real:
-            return
-        for uid in set(self.files.uids()) - known:
-            await asyncio.to_thread(self.files.remove, uid)
-        for uid in cgroups.pods_under(self.config.cgroup_parent) - known:
-            cgroups.remove(sandboxes.cgroup_of(self.config, uid))
-        for directory in _directories(self.config.log_root):
-            if directory.name.rpartition("_")[2] not in known:
-                shutil.rmtree(directory, ignore_errors=True)
+
+    def _known_uids(self) -> set[str]:
+        return {pod["metadata"]["uid"] for pod in self._source.objects.values()} | set(self._workers)
 
 
 def _meaning(pod: Mapping[str, Any]) -> Any:
@@ -261,7 +282,3 @@ def _meaning(pod: Mapping[str, Any]) -> Any:
         metadata.get("labels"),
         metadata.get("annotations"),
     )
-
-
-def _directories(root: Path) -> list[Path]:
-    return [entry for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []

@@ -1,6 +1,6 @@
 """What a kubelet is told about its node. Made by ``standalone`` and by tests."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,3 +25,15 @@ class KubeletConfig:
     runtime_handler: str = ""
     oom_score_adj: bool = True
     is_real: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the surroundings do for the kubelet, if they can.
+
+    ``network_up`` returns when pods can have addresses. ``sweep_runtime`` removes what a killed runtime left behind;
+    called once the pods were heard, and after each loss of the runtime. Raises OSError.
+    """
+
+    network_up: Callable[[], Awaitable[None]] | None = None
+    sweep_runtime: Callable[[], Awaitable[None]] | None = None

@@ -10,6 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api.quantity import Quantity
+
 Object = Mapping[str, Any]
 Fetch = Callable[[str, str], Awaitable[Object | None]]  # ("configmap" or "secret", name) -> object
 
@@ -21,7 +23,9 @@ class ConfigurationError(Exception):
     """A container cannot be made from what its pod says: CreateContainerConfigError."""
 
 
-async def environment(container: Object, pod: Object, status: Object, fetch: Fetch) -> list[tuple[str, str]]:
+async def environment(
+    container: Object, pod: Object, status: Object, fetch: Fetch, allocatable: Mapping[str, str]
+) -> list[tuple[str, str]]:
     """Return the environment. ``status`` has the addresses as they are now. Raises ConfigurationError."""
     values: dict[str, str] = {}
     for source in container.get("envFrom") or ():
@@ -30,7 +34,11 @@ async def environment(container: Object, pod: Object, status: Object, fetch: Fet
     for variable in container.get("env") or ():
         name = variable["name"]
         if "valueFrom" in variable:
-            value = await _value_from(variable["valueFrom"], pod, status, fetch)
+            source = variable["valueFrom"]
+            if "resourceFieldRef" in source:
+                value: str | None = resource_value(source["resourceFieldRef"], container, pod, allocatable)
+            else:
+                value = await _value_from(source, pod, status, fetch)
             if value is None:
                 continue
         else:
@@ -118,6 +126,25 @@ def field_value(path: str, pod: Object, status: Object) -> str:
     if path not in values:
         raise ConfigurationError(f"unsupported fieldPath: {path}")
     return str(values[path])
+
+
+def resource_value(reference: Object, container: Object, pod: Object, allocatable: Mapping[str, str]) -> str:
+    """Return a request or limit of a container, in whole divisors rounded up. No limit is what the node has."""
+    name = reference.get("containerName") or container["name"]
+    named = next((c for c in pod["spec"]["containers"] if c["name"] == name), None)
+    if named is None:
+        raise ConfigurationError(f"container {name} not found")
+    kind, _, resource = str(reference["resource"]).partition(".")
+    amounts = (named.get("resources") or {}).get(kind) or {}
+    text = amounts.get(resource)
+    if text is None:
+        text = allocatable.get(resource, "0") if kind == "limits" else "0"
+    amount, divisor = Quantity.parse(text), Quantity.parse(reference.get("divisor") or "1")
+    if divisor.milli == 0:
+        divisor = Quantity.parse("1")
+    if resource == "cpu":
+        return str(-(-amount.milli // divisor.milli))
+    return str(-(-amount.value // divisor.value))
 
 
 def _decoded(kind: str, value: str) -> str:

@@ -17,6 +17,7 @@ from podbay.lib.clock import Clock
 
 Tell = Callable[[str, str, str], None]  # type, reason, message
 _AT_ONCE: Final = 3
+_TELL_AGAIN_S: Final = 2.0
 
 
 class PullProblem(Exception):
@@ -80,10 +81,9 @@ class Images:
             except RuntimeFailure as error:
                 now = self._clock.now().timestamp()
                 self._backoffs.next(key, now, now)
-                told = f"ErrImagePull: {error.message}"
-                self._errors[key] = (told, now)
-                tell("Warning", "Failed", f'Failed to pull image "{name}": {error.message}')
-                raise PullProblem("ErrImagePull", error.message, 0.0) from None
+                self._errors[key] = (f"ErrImagePull: {error}", now)
+                tell("Warning", "Failed", f'Failed to pull image "{name}": {error}')
+                raise PullProblem("ErrImagePull", str(error), _TELL_AGAIN_S) from None
         self._errors.pop(key, None)
         self._backoffs.forget(key)
         image = await self._runtime.image(reference)

@@ -5,15 +5,17 @@ again. Nothing here waits or talks to anybody.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upstream's computePodActions.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from podbay.cri.runtime import Container, ContainerState
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.observed import Observed
 
 Pod = Mapping[str, Any]
+CONTAINER_HASH: Final = "io.kubernetes.container.hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,15 @@ class StartContainer:
 
     name: str
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """Stop a container that is to be another one; ``message`` is what its event says."""
+
+    name: str
+    id: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Plan:
     kill: bool = False
     sandbox_attempt: int | None = None
     sandbox_changed: bool = False
+    stop: tuple[StopContainer, ...] = ()
     start: tuple[StartContainer, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     stop_sandbox: bool = False
@@ -46,32 +58,26 @@ class Plan:
 
 
 def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float) -> Plan:
-    """Return what to do for a pod that shall live."""
-    spec = pod["spec"]
-    policy = spec.get("restartPolicy", "Always")
-    wanted = [c["name"] for c in spec["containers"]]
-    sandbox = seen.sandbox
-    if sandbox is None:
-        candidates = [name for name in wanted if _shall_run(seen.newest(name), policy)]
-        if not candidates and seen.containers:
-            return Plan(stop_sandbox=False, remove=superseded(seen, wanted))
-        started = tuple(StartContainer(name, attempt_of(pod, seen, name)) for name in candidates or wanted)
-        attempt = seen.sandboxes[0].attempt + 1 if seen.sandboxes else 0
-        return Plan(
-            kill=bool(seen.running) or bool(seen.sandboxes),
-            sandbox_attempt=attempt,
-            sandbox_changed=bool(seen.sandboxes),
-            start=started,
-        )
+    """Return what to do for a pod that shall live. ``now`` is in seconds since the epoch."""
+    containers = pod["spec"]["containers"]
+    policy = pod["spec"].get("restartPolicy", "Always")
+    wanted = [c["name"] for c in containers]
+    if seen.sandbox is None:
+        return _without_sandbox(pod, seen, policy, wanted)
     start: list[StartContainer] = []
+    stop: list[StopContainer] = []
     waiting: list[Waiting] = []
     alive = False
-    for name in wanted:
+    for container in containers:
+        name = container["name"]
         newest = seen.newest(name)
         if newest is not None and newest.state in (ContainerState.RUNNING, ContainerState.UNKNOWN):
             alive = True
-            continue
-        if newest is not None and newest.state is ContainerState.EXITED:
+            if newest.annotations.get(CONTAINER_HASH, container_hash(container)) == container_hash(container):
+                continue
+            message = f"Container {name} definition changed, will be restarted"
+            stop.append(StopContainer(name, newest.id, message))
+        elif newest is not None and newest.state is ContainerState.EXITED:
             if not _shall_run(newest, policy):
                 continue
             left = backoffs.left_s(name, newest.finished_at / 1e9, now)
@@ -80,7 +86,31 @@ def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float) -> Plan:
                 continue
         start.append(StartContainer(name, attempt_of(pod, seen, name)))
     finished = not alive and not start and not waiting
-    return Plan(start=tuple(start), waiting=tuple(waiting), stop_sandbox=finished, remove=superseded(seen, wanted))
+    return Plan(
+        stop=tuple(stop),
+        start=tuple(start),
+        waiting=tuple(waiting),
+        stop_sandbox=finished,
+        remove=superseded(seen, wanted),
+    )
+
+
+def _without_sandbox(pod: Pod, seen: Observed, policy: str, wanted: list[str]) -> Plan:
+    """Plan for a pod whose sandbox is not there yet, or died and took its containers along."""
+    candidates = [name for name in wanted if _shall_run(seen.newest(name), policy)]
+    if not candidates:
+        return Plan(remove=superseded(seen, wanted))
+    return Plan(
+        kill=bool(seen.running) or bool(seen.sandboxes),
+        sandbox_attempt=seen.sandboxes[0].attempt + 1 if seen.sandboxes else 0,
+        sandbox_changed=bool(seen.sandboxes),
+        start=tuple(StartContainer(name, attempt_of(pod, seen, name)) for name in candidates),
+    )
+
+
+def container_hash(container: Mapping[str, Any]) -> str:
+    """Return what changes when a container must be made anew: its name and image, as upstream has it."""
+    return hashlib.sha256(f"{container['name']}\0{container['image']}".encode()).hexdigest()[:8]
 
 
 def _shall_run(newest: Container | None, policy: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from podbay.cri.runtime import ContainerConfig, DnsConfig, HostPort, LinuxResources, Mount, SandboxConfig
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from podbay.kubelet.plan import CONTAINER_HASH, container_hash
 
 _HOSTNAME_MOST: Final = 63
 
@@ -95,6 +96,7 @@ def container_config(  # noqa: PLR0913
         mounts=mounts,
         labels={**_labels(pod), CONTAINER_NAME: name},
         annotations={
+            CONTAINER_HASH: container_hash(container),
             "io.kubernetes.container.restartCount": str(attempt),
             "io.kubernetes.container.terminationMessagePath": container.get("terminationMessagePath", ""),
             "io.kubernetes.container.terminationMessagePolicy": container.get("terminationMessagePolicy", ""),

@@ -39,13 +39,13 @@ def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> 
         return {
             "phase": "Failed",
             "reason": about.failure[0],
-            "message": about.failure[1],
+            "message": f"Pod was rejected: {about.failure[1]}",
             "startTime": old.get("startTime", about.now),
             "qosClass": old.get("qosClass") or qos_class(pod),
         }
     before = {status["name"]: status for status in old.get("containerStatuses") or ()}
     statuses = [_container_status(pod, c, seen, about, before.get(c["name"])) for c in spec["containers"]]
-    phase = _phase(spec.get("restartPolicy", "Always"), statuses, old.get("phase"))
+    phase = _phase(spec.get("restartPolicy", "Always"), statuses, old.get("phase"), is_ending=terminating)
     status: Object = {"phase": phase}
     status["startTime"] = old.get("startTime") or about.now
     status["hostIP"] = about.host_ip
@@ -165,7 +165,7 @@ def _state(container: Container, about: Circumstances) -> Object:
             return _waiting("ContainerCreating", "")
 
 
-def _phase(policy: str, statuses: Sequence[Object], old: str | None) -> str:
+def _phase(policy: str, statuses: Sequence[Object], old: str | None, *, is_ending: bool) -> str:
     if old in ("Succeeded", "Failed"):
         return old
     waiting = running = stopped = succeeded = unknown = 0
@@ -188,6 +188,8 @@ def _phase(policy: str, statuses: Sequence[Object], old: str | None) -> str:
     if running and not unknown:
         return "Running"
     if stopped and not running and not unknown:
+        if is_ending:
+            return "Succeeded" if stopped == succeeded else "Failed"
         if policy == "Always":
             return "Running"
         if stopped == succeeded:
@@ -216,6 +218,7 @@ def _conditions(
         ("Initialized", True, initialized_why),
         ("Ready", ready, why),
         ("ContainersReady", ready, why),
+        ("PodScheduled", True, ("", "")),
     ]
     before = {condition["type"]: condition for condition in old}
     found: list[Object] = []

@@ -14,7 +14,7 @@ from podbay.client.rest import Rest
 from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import DnsConfig
 from podbay.kubelet.agent import Kubelet
-from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.server.handler import KubeletHandler
 from podbay.lib.activity import Activity
 from podbay.lib.clock import RealClock
@@ -78,7 +78,7 @@ class Node:
             ),
             self._clock,
             activity,
-            network_up=self._network_up(Rest(transport, "podbay-kubelet"), activity),
+            hooks=Hooks(network_up=self._network_up(Rest(transport, "podbay-kubelet"), activity)),
         )
         serving = self._pki.server(
             f"kubelet-server-{place.index}",

@@ -59,7 +59,7 @@ _CONTAINER: Final[dict[str, Rule]] = {
     "ports": Fields(_honoured("name", "containerPort", "protocol", "hostPort", "hostIP")),
     "env": Fields({
         **_honoured("name", "value"),
-        "valueFrom": Fields(_honoured("fieldRef", "configMapKeyRef", "secretKeyRef")),
+        "valueFrom": Fields(_honoured("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")),
     }),
     "resources": Fields(_honoured("limits", "requests")),
     "resizePolicy": Fields({"resourceName": _YES, "restartPolicy": Values(("NotRequired",))}),

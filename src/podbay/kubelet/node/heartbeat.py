@@ -16,7 +16,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Runtime, RuntimeFailure, RuntimeInfo
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.node.machine import Machine
-from podbay.kubelet.node.registration import node_object, node_status
+from podbay.kubelet.node.registration import allocatable, node_object, node_status
 from podbay.lib.activity import Activity
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
@@ -48,6 +48,11 @@ class Heartbeat:
         self._written_at = 0.0
         self._lease: Object | None = None
         self.info = RuntimeInfo(name="containerd", version="", ready=False, network_ready=False)
+
+    @property
+    def allocatable(self) -> dict[str, str]:
+        """Return what pods may have of the node together."""
+        return allocatable(self._config, self._machine)
 
     async def register(self) -> None:
         """Make sure that the node is there, with its labels and status. Tries until it can."""

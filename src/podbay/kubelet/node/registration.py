@@ -36,17 +36,9 @@ def node_status(
     now: str,
 ) -> Object:
     """Return the node's status; ``old`` are the conditions as they were."""
-    capacity = {
-        "cpu": str(machine.cpus),
-        "memory": f"{machine.memory_bytes // 1024}Ki",
-        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
-        "hugepages-1Gi": "0",
-        "hugepages-2Mi": "0",
-        "pods": str(config.max_pods),
-    }
     return {
-        "capacity": capacity,
-        "allocatable": capacity,
+        "capacity": capacity(config, machine),
+        "allocatable": allocatable(config, machine),
         "conditions": conditions(runtime, old, now),
         "addresses": [
             {"type": "InternalIP", "address": config.address},
@@ -71,6 +63,23 @@ def node_status(
             if image.digests or image.tags
         ],
     }
+
+
+def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """Return what the node has."""
+    return {
+        "cpu": str(machine.cpus),
+        "memory": f"{machine.memory_bytes // 1024}Ki",
+        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+        "pods": str(config.max_pods),
+    }
+
+
+def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """Return what pods may have: nothing is reserved, because nothing is evicted."""
+    return capacity(config, machine)
 
 
 def conditions(runtime: RuntimeInfo, old: Sequence[Mapping[str, Any]], now: str) -> list[Object]:

@@ -1,0 +1,118 @@
+"""Whether this node takes a pod that has come to it: what the scheduler checked is checked again at the door.
+
+Pure. Takes the pod, the node's other pods that have not finished, and the node; gives the reason and message of a
+refusal, or None. A pod that came past the scheduler (by ``spec.nodeName``) gets no other check than this one.
+Source: upstream's kubelet admission, pkg/kubelet/lifecycle/predicate.go.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from podbay.api.quantity import Quantity
+from podbay.api.selectors import matches_node_selector_terms
+
+Pod = Mapping[str, Any]
+_COUNTED: Final = ("cpu", "memory", "ephemeral-storage")
+_ANY_ADDRESS: Final = "0.0.0.0"
+
+
+def refusal(
+    pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], node: Mapping[str, Any] | None
+) -> tuple[str, str] | None:
+    """Return (reason, message). ``node`` None leaves out what only the API server knows: labels and taints."""
+    lacking = _insufficient(pod, others, allocatable)
+    if lacking is not None:
+        return lacking
+    if node is not None and not _matches(pod, node):
+        return _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+    taken = [port for other in others for port in _host_ports(other)]
+    if any(_collide(wanted, other) for wanted in _host_ports(pod) for other in taken):
+        return _predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
+    if node is not None and not _tolerates_all(pod, node):
+        return _predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
+    return None
+
+
+def requests_of(pod: Pod) -> dict[str, int]:
+    """Return what a pod's containers request together: cpu in thousandths, the rest in its base unit."""
+    total: dict[str, int] = {}
+    for container in pod["spec"]["containers"]:
+        for name, text in ((container.get("resources") or {}).get("requests") or {}).items():
+            total[name] = total.get(name, 0) + _amount(name, text)
+    return total
+
+
+def has_finished(pod: Pod) -> bool:
+    """Tell whether a pod has ended for good, and takes nothing of the node any more."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> tuple[str, str] | None:
+    most = _amount("pods", allocatable.get("pods", "0"))
+    if len(others) + 1 > most:
+        return _out_of("pods", 1, len(others), most)
+    used: dict[str, int] = {}
+    for other in others:
+        for name, amount in requests_of(other).items():
+            used[name] = used.get(name, 0) + amount
+    wanted = requests_of(pod)
+    for name in (*_COUNTED, *sorted(set(wanted) - set(_COUNTED))):
+        capacity = _amount(name, allocatable.get(name, "0"))
+        if wanted.get(name, 0) > 0 and wanted[name] > capacity - used.get(name, 0):
+            return _out_of(name, wanted[name], used.get(name, 0), capacity)
+    return None
+
+
+def _out_of(name: str, requested: int, used: int, capacity: int) -> tuple[str, str]:
+    return f"OutOf{name}", (
+        f"Node didn't have enough resource: {name}, requested: {requested}, used: {used}, capacity: {capacity}"
+    )
+
+
+def _predicate(name: str, why: str) -> tuple[str, str]:
+    return name, f"Predicate {name} failed: {why}"
+
+
+def _amount(name: str, text: str) -> int:
+    quantity = Quantity.parse(text)
+    return quantity.milli if name == "cpu" else quantity.value
+
+
+def _matches(pod: Pod, node: Mapping[str, Any]) -> bool:
+    spec, labels = pod["spec"], node["metadata"].get("labels") or {}
+    selector = spec.get("nodeSelector") or {}
+    if any(labels.get(key) != value for key, value in selector.items()):
+        return False
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    if required is None:
+        return True
+    fields = {"metadata.name": node["metadata"]["name"]}
+    return matches_node_selector_terms(required.get("nodeSelectorTerms") or (), labels, fields)
+
+
+def _tolerates_all(pod: Pod, node: Mapping[str, Any]) -> bool:
+    """Tell whether a pod may run here at all; a taint against scheduling is no matter any more."""
+    tolerations = pod["spec"].get("tolerations") or ()
+    taints = [t for t in (node.get("spec") or {}).get("taints") or () if t.get("effect") == "NoExecute"]
+    return all(any(_tolerates(toleration, taint) for toleration in tolerations) for taint in taints)
+
+
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
+        return False
+    if toleration.get("key") and toleration["key"] != taint["key"]:
+        return False
+    is_there = toleration.get("operator") == "Exists"
+    return is_there or str(toleration.get("value") or "") == str(taint.get("value") or "")
+
+
+def _host_ports(pod: Pod) -> Iterable[tuple[str, str, int]]:
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports") or ():
+            if port.get("hostPort"):
+                yield port.get("hostIP") or _ANY_ADDRESS, port.get("protocol", "TCP"), port["hostPort"]
+
+
+def _collide(one: tuple[str, str, int], two: tuple[str, str, int]) -> bool:
+    return one[1:] == two[1:] and (one[0] == two[0] or _ANY_ADDRESS in (one[0], two[0]))

@@ -1,0 +1,241 @@
+"""Does what was planned for one pod: makes its sandbox, starts and stops its containers.
+
+Takes actions of ``plan``; talks to the runtime, fetches what the environment names, and tells upstream's events. What
+keeps a container waiting is remembered for the status.
+Invariant: whatever fails is told with upstream's reason, and tried again by a later step.
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upstream's event reasons.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from podbay.api.errors import StatusError
+from podbay.client.rest import Object
+from podbay.client.transport import TransportError
+from podbay.cri.runtime import Container, ContainerConfig, ContainerState, RuntimeFailure
+from podbay.kubelet import sandboxes
+from podbay.kubelet.backoffs import Backoffs
+from podbay.kubelet.environment import ConfigurationError, environment, expand_all
+from podbay.kubelet.images import PullProblem
+from podbay.kubelet.observed import Observed
+from podbay.kubelet.plan import StartContainer, StopContainer, Waiting
+from podbay.kubelet.resources import linux_resources
+from podbay.lib.tasks import TaskScope
+
+if TYPE_CHECKING:
+    from podbay.kubelet.agent import Kubelet
+    from podbay.kubelet.worker import Worker
+
+_TRY_AGAIN_S: Final = 10.0
+_TELL_AGAIN_S: Final = 0.05
+Answer = TypeVar("Answer")
+
+
+class Ending(Exception):
+    """The pod is to end: what was being done for it was given up."""
+
+
+class Executor:
+    """See the module. ``waiting``: container -> (reason, message)."""
+
+    def __init__(self, kubelet: "Kubelet", worker: "Worker") -> None:
+        self._kubelet = kubelet
+        self._worker = worker
+        self._killing: set[str] = set()
+        self.backoffs = Backoffs()
+        self.waiting: dict[str, tuple[str, str]] = {}
+
+    @property
+    def _pod(self) -> Object:
+        return self._worker.pod
+
+    async def make_sandbox(self, attempt: int, seen: Observed) -> Observed:
+        """Make the pod's sandbox, removing older ones; return the new view. Raises RuntimeFailure, OSError."""
+        kubelet, pod = self._kubelet, self._pod
+        config = sandboxes.sandbox_config(pod, kubelet.config, attempt)
+        try:
+            if kubelet.config.is_real:
+                await asyncio.to_thread(kubelet.files.prepare, pod)
+                sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
+            sandbox_id = await kubelet.runtime.run_sandbox(config)
+        except (RuntimeFailure, OSError) as error:
+            self._worker.tell("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            raise
+        kept = [c for c in seen.containers if c.state is ContainerState.EXITED]
+        for old in seen.sandboxes[1:]:
+            await kubelet.runtime.remove_sandbox(old.id)
+        sandbox = await kubelet.runtime.sandbox_status(sandbox_id)
+        if kubelet.config.is_real:
+            kubelet.files.write_hosts(pod, sandbox.ips, sandboxes.hostname_of(pod))
+        return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
+
+    async def start(self, start: StartContainer, seen: Observed) -> float | None:
+        """Start a container; return when to try again if it could not be. Raises Ending, RuntimeFailure."""
+        kubelet, name = self._kubelet, start.name
+        container = next(c for c in self._pod["spec"]["containers"] if c["name"] == name)
+        sandbox = seen.sandbox
+        assert sandbox is not None
+
+        def tell(kind: str, reason: str, message: str) -> None:
+            self._worker.tell(kind, reason, message, _path(name))
+
+        def waits(reason: str, message: str, retry_s: float, told: str = "") -> float:
+            self.waiting[name] = (reason, message)
+            tell("Warning", "Failed", f"Error: {told or message}")
+            return retry_s
+
+        newest = seen.newest(name)
+        now = kubelet.clock.now().timestamp()
+        try:
+            image = await self._unless_ending(kubelet.images.ensure(self._pod, container, tell))
+        except PullProblem as problem:
+            return waits(problem.reason, problem.message, problem.retry_s, told=problem.reason)
+        try:
+            config = await self._container_config(container, start.attempt, image, seen)
+        except ConfigurationError as error:
+            return waits("CreateContainerConfigError", str(error), _TRY_AGAIN_S)
+        except (StatusError, TransportError) as error:
+            message = f"failed to sync configmap or secret cache: {error}"
+            return waits("CreateContainerConfigError", message, _TRY_AGAIN_S)
+        if newest is not None and newest.state is ContainerState.EXITED:
+            self.backoffs.next(name, newest.finished_at / 1e9, now)
+        if newest is not None and newest.state is ContainerState.CREATED:
+            await kubelet.runtime.remove_container(newest.id)
+        try:
+            sandbox_config = sandboxes.sandbox_config(self._pod, kubelet.config, sandbox.attempt)
+            container_id = await kubelet.runtime.create_container(sandbox.id, config, sandbox_config)
+        except RuntimeFailure as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            return waits("CreateContainerError", error.message, _TRY_AGAIN_S)
+        tell("Normal", "Created", f"Created container: {name}")
+        try:
+            await kubelet.runtime.start_container(container_id)
+        except RuntimeFailure as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            if newest is None:
+                self.backoffs.next(name, now, now)
+            return waits("RunContainerError", error.message, _TELL_AGAIN_S)
+        tell("Normal", "Started", f"Started container {name}")
+        self.waiting.pop(name, None)
+        return None
+
+    async def stop_all(self, seen: Observed) -> None:
+        """Stop every container that runs, all at once; return when all have ended."""
+        async with TaskScope() as scope:
+            stops = []
+            for container in seen.running:
+                self._tell_killing(container, f"Stopping container {container.name}")
+                stops.append(scope.start(self._stop(container), name="stop container"))
+            for stop in stops:
+                await stop
+
+    async def stop_one(self, stop: StopContainer, seen: Observed) -> None:
+        """Stop one container that is to be made anew."""
+        container = next(c for c in seen.containers if c.id == stop.id)
+        self._tell_killing(container, stop.message)
+        await self._stop(container)
+
+    def note_waiting(self, waiting: Iterable[Waiting], seen: Observed) -> None:
+        """Remember which containers wait for their back-off, and tell it."""
+        held = set()
+        metadata = self._pod["metadata"]
+        whose = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+        for entry in waiting:
+            name = entry.name
+            held.add(name)
+            delay = _go_duration(self.backoffs.delay_s(name))
+            message = f"back-off {delay} restarting failed container={name} pod={whose}"
+            self.waiting[name] = ("CrashLoopBackOff", message)
+            told = f"Back-off restarting failed container {name} in pod {whose}"
+            self._worker.tell("Warning", "BackOff", told, _path(name))
+        for container in seen.running:
+            if container.name not in held:
+                self.waiting.pop(container.name, None)
+
+    def _tell_killing(self, container: Container, message: str) -> None:
+        if container.id not in self._killing:
+            self._killing.add(container.id)
+            self._worker.tell("Normal", "Killing", message, _path(container.name))
+
+    async def _stop(self, container: Container) -> None:
+        """Stop one container, and sooner if the grace period is shortened meanwhile."""
+        runtime, worker = self._kubelet.runtime, self._worker
+        grace_s = worker.grace_s()
+        async with TaskScope() as scope:
+            stopping = scope.start(runtime.stop_container(container.id, grace_s), name="stop")
+            while not stopping.done():
+                woken = scope.start(worker.woken.wait(), name="shortened")
+                with worker.idling():
+                    await asyncio.wait({stopping, woken}, return_when=asyncio.FIRST_COMPLETED)
+                if not woken.done():
+                    woken.cancel()
+                elif not stopping.done():
+                    worker.woken.clear()
+                    if worker.grace_s() < grace_s:
+                        grace_s = worker.grace_s()
+                        scope.start(runtime.stop_container(container.id, grace_s), name="stop sooner")
+            await stopping
+
+    async def _container_config(
+        self, container: Mapping[str, Any], attempt: int, image: str, seen: Observed
+    ) -> ContainerConfig:
+        kubelet, pod = self._kubelet, self._pod
+        address = kubelet.config.address
+        status: dict[str, Any] = {"hostIP": address, "hostIPs": [{"ip": address}]}
+        ips = [address] if pod["spec"].get("hostNetwork") else list(seen.sandbox.ips if seen.sandbox else ())
+        if ips:
+            status |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
+
+        async def fetch(kind: str, name: str) -> Object | None:
+            return await kubelet.fetch(kind, pod["metadata"]["namespace"], name)
+
+        envs = await environment(container, pod, status, fetch, kubelet.heartbeat.allocatable)
+        values = dict(envs)
+        mounts = kubelet.files.mounts(pod, container, attempt) if kubelet.config.is_real else []
+        return sandboxes.container_config(
+            pod,
+            container,
+            attempt,
+            image=image,
+            command=expand_all(container.get("command") or (), values),
+            args=expand_all(container.get("args") or (), values),
+            envs=envs,
+            mounts=mounts,
+            resources=linux_resources(pod, container, kubelet.memory_bytes),
+        )
+
+    async def _unless_ending(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Wait for something long, and give it up if the pod is to end meanwhile. Raises Ending."""
+        async with TaskScope() as scope:
+            working = scope.start(_outcome(work), name="pull")
+            ending = scope.start(self._worker.ending.wait(), name="ending")
+            with self._worker.idling():
+                await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Ending
+            result: Answer | Exception = await working
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+async def _outcome(work: Coroutine[Any, Any, Answer]) -> Answer | Exception:
+    """Return what came of it as data: a task that fails would be logged as a fault."""
+    try:
+        return await work
+    except Exception as error:
+        return error
+
+
+def _path(name: str) -> str:
+    return f"spec.containers{{{name}}}"
+
+
+def _go_duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    return f"{whole // 60}m{whole % 60}s"
