@@ -77,7 +77,7 @@ def affinity(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
 
 def host_ports(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse nodes where a port that the pod wants on the host is taken."""
-    taken = state.host_ports()
+    taken = state.host_ports() if needs.host_ports else ()
     if any(_collide(wanted, other) for wanted in needs.host_ports for other in taken):
         message = "node(s) didn't have free ports for the requested pod ports"
         return Refusal(Plugin.NODE_PORTS, (message,), preemptible=True)
