@@ -40,8 +40,6 @@ def test_a_field_that_is_not_honoured_is_refused_by_its_path(spec: dict[str, Any
         ({"livenessProbe": {"exec": {"command": ["a"]}}}, "livenessProbe"),
         ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, "lifecycle"),
         ({"securityContext": {"privileged": True}}, "securityContext.privileged"),
-        ({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]},
-         "env[0].valueFrom.resourceFieldRef"),
         ({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}]}, "volumeMounts[0].subPath"),
     ],
 )  # fmt: skip
