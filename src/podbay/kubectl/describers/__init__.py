@@ -1,0 +1,1 @@
+"""What ``describe`` says of an object, one module per kind. They take objects and give text; no I/O."""

@@ -1,0 +1,24 @@
+"""A namespace, described.
+
+Source: upstream's describer, whose lines these are.
+"""
+
+from datetime import datetime
+
+from podbay.kubectl.describers.text import Description, Object, full_time
+
+
+def describe_namespace(namespace: Object, now: datetime) -> str:
+    """Return the description of a namespace. Quotas and limit ranges are no kinds of this release."""
+    out = Description(now)
+    out.head(namespace, namespaced=False)
+    status = namespace.get("status") or {}
+    out.write(0, f"Status:\t{status.get('phase', '')}\n")
+    if status.get("conditions"):
+        out.write(0, "Conditions:\n")
+        out.write(1, "Type\tStatus\tLastTransitionTime\tReason\tMessage\n")
+        out.write(1, "----\t------\t------------------\t------\t-------\n")
+        for c in status["conditions"]:
+            when = full_time(c.get("lastTransitionTime"))
+            out.write(1, f"{c['type']}\t{c['status']}\t{when}\t{c.get('reason', '')}\t{c.get('message', '')}\n")
+    return out.text()
