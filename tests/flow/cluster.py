@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from podbay.api.errors import NotFound
-from podbay.api.resources import EVENTS, NODES, PODS, Resource
+from podbay.api.resources import EVENTS, NODES, PODS, RESOURCES, Resource
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
 from podbay.client.inprocess import InProcessTransport
@@ -44,6 +44,7 @@ MACHINE: Final = Machine(
 )
 # Work that stays in hand for so many turns without any change is waiting for the clock (a stop in its grace period).
 _STUCK_TURNS: Final = 300
+_RESOURCES: Final = {resource.group_resource: resource for resource in RESOURCES}
 
 
 class Part:
@@ -112,16 +113,30 @@ class Cluster:
         await self.settle()
 
     async def settle(self) -> None:
-        """Return when nothing can happen any more before the clock moves."""
+        """Return when nothing can happen any more before the clock moves.
+
+        That is: no work is in hand, and who follows all objects of a kind has seen the last change of one.
+        """
         before: Any = None
         unchanged = 0
         quiet = 0
-        while quiet < 20 and unchanged < _STUCK_TURNS:
+        while quiet < 10 and unchanged < _STUCK_TURNS:
             await asyncio.sleep(0)
             now = (self.activity.busy_with(), self.activity.seen(), self.server.objects.cache.revision)
             unchanged = unchanged + 1 if now == before else 0
-            quiet = 0 if now[0] else quiet + 1
+            quiet = 0 if now[0] or self.behind() else quiet + 1
             before = now
+
+    def behind(self) -> list[str]:
+        """Return who has not seen the last change of what it follows; kubelets follow only their own pods."""
+        found = []
+        for who, revision in self.activity.seen().items():
+            user, _, group_resource = who.partition(" ")
+            resource = _RESOURCES[group_resource]
+            window = self.server.objects.cache.of(resource).window
+            if not user.startswith("system:node:") and window and revision < window[-1].revision:
+                found.append(who)
+        return found
 
     async def until(self, condition: Callable[[], Any], *, within_s: float = 60.0) -> float:
         """Move the clock, due moment by due moment, until a condition (also an async one) holds; return its time.
@@ -138,7 +153,9 @@ class Cluster:
                 return self.clock.monotonic()
             due_s = self.clock.next_due_s()
             if due_s is None or self.clock.monotonic() + due_s > end:
-                raise AssertionError(f"not within {within_s} seconds; in hand: {self.activity.busy_with()}")
+                raise AssertionError(
+                    f"not within {within_s} seconds; in hand: {self.activity.busy_with()}, behind: {self.behind()}"
+                )
             await self.clock.advance(due_s)
 
     async def pass_time(self, seconds: float) -> None:

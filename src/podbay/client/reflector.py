@@ -63,6 +63,12 @@ class Reflector:
 
     async def run(self) -> None:
         """List and watch for ever."""
+        try:
+            await self._run()
+        finally:
+            self._activity.left(self._name)
+
+    async def _run(self) -> None:
         failures = 0
         while True:
             self._progress = False

@@ -57,6 +57,10 @@ class Activity:
         """Say up to which revision a follower of changes has seen everything that it asked for."""
         self._seen[who] = revision
 
+    def left(self, who: str) -> None:
+        """Say that a follower does not follow any more."""
+        self._seen.pop(who, None)
+
     def seen(self) -> dict[str, int]:
         """Return the revision that each follower has seen, by name."""
         return dict(self._seen)

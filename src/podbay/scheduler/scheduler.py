@@ -13,7 +13,7 @@ import random
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from podbay.api.errors import Conflict, NotFound, StatusError
+from podbay.api.errors import NotFound, StatusError
 from podbay.api.resources import NODES, PODS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer, key_of
@@ -22,6 +22,7 @@ from podbay.client.transport import TransportError
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
+from podbay.scheduler.bind import bind, write_condition
 from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
 from podbay.scheduler.filters import helps
 from podbay.scheduler.queue import SchedulingQueue, Waiting
@@ -98,15 +99,8 @@ class Scheduler:
 
     async def _bind(self, key: str, pod: Object, node: str) -> None:
         metadata = pod["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "namespace": namespace, "uid": metadata["uid"]},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
         try:
-            await self._rest.create(PODS, binding, namespace=namespace, name=name, subresource="binding")
+            await bind(self._rest, pod, node)
         except NotFound:
             self._forget(key, metadata["uid"])  # the informer will say so, too
         except (StatusError, TransportError) as error:
@@ -114,7 +108,8 @@ class Scheduler:
             if self._forget(key, metadata["uid"]):
                 self._queue.back_off(key)
         else:
-            self._events.event(pod, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}")
+            told = f"Successfully assigned {metadata['namespace']}/{metadata['name']} to {node}"
+            self._events.event(pod, "Normal", "Scheduled", told)
 
     def _forget(self, key: str, uid: str) -> bool:
         """End an assumption that did not come true; tell whether it was still that pod's."""
@@ -126,18 +121,12 @@ class Scheduler:
         return True
 
     async def _tell_unschedulable(self, pod: Object, decision: Decision) -> None:
-        metadata = pod["metadata"]
         self._events.event(pod, "Warning", "FailedScheduling", decision.message)
         condition = unschedulable_condition(pod, decision.message, format_time(self._clock.now()))
         if condition is None:
             return
-        changes = {"metadata": {"uid": metadata["uid"]}, "status": {"conditions": [condition]}}
         try:
-            await self._rest.patch(
-                PODS, metadata["name"], changes, namespace=metadata["namespace"], subresource="status"
-            )
-        except (NotFound, Conflict):
-            return  # it is gone, or another pod has its name
+            await write_condition(self._rest, pod, condition)
         except (StatusError, TransportError) as error:
             _log.warning("condition of %s: %s", key_of(pod), error)
             self._queue.wake(lambda waiting: waiting.key == key_of(pod))

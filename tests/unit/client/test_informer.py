@@ -46,12 +46,13 @@ async def test_a_list_and_its_watch_make_the_copy() -> None:
         assert story.informer.synced.is_set()
         assert list(story.informer.objects) == ["default/a"]
         assert story.informer.revision == "8"
+        assert story.activity.seen() == {"tester pods": 8}
     assert story.told == [("", "uid-a@3"), ("", "uid-b@6"), ("uid-a@3", "uid-a@7"), ("uid-b@8", "")]
     assert story.server.lines == [
         "GET /api/v1/pods",
         "GET /api/v1/pods?resourceVersion=5&allowWatchBookmarks=true&watch=true",
     ]
-    assert story.activity.seen() == {"tester pods": 8}
+    assert story.activity.seen() == {}  # it does not follow any more
 
 
 async def test_a_watch_that_ends_is_resumed_where_it_ended() -> None:
