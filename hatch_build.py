@@ -48,6 +48,7 @@ def write(source: Path, target: Path) -> None:
                 roots.append(name)
     names = closure(published, roots)
     described = {name: openapi(published[name]) for name in sorted(names)}
+    enumerate_values(described, source / "podbay" / "api" / "schema" / "enums.txt")
     target.mkdir(parents=True, exist_ok=True)
     put(target / "described.json", described)
     put(target / "structure.json", {name: structure(definition) for name, definition in described.items()})
@@ -106,6 +107,22 @@ def field(name: str, schema: Any) -> Any:
     if name in ("apiVersion", "kind") and isinstance(found, dict):
         found.pop("enum", None)
     return found
+
+
+def enumerate_values(definitions: dict[str, Any], table: Path) -> None:
+    """Add the values that a field can have, which the published form leaves out and a server tells.
+
+    A line of the table: ``Definition.field ... = value ...``, the definitions being those of core/v1.
+    """
+    for line in table.read_text("ascii").splitlines():
+        fields, values = (part.split() for part in line.split(" = ", 1))
+        known = ["" if value == '""' else value for value in values]
+        for entry in fields:
+            owner, _, name = entry.partition(".")
+            told = definitions[CORE + owner]["properties"][name]
+            listed = "\n".join(f' - `"{value}"`' for value in known)
+            told["description"] = f"{told['description']}\n\nPossible enum values:\n{listed}"
+            (told["items"] if told["type"] == "array" else told)["enum"] = known
 
 
 def structure(schema: Any) -> Any:

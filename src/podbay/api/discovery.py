@@ -89,7 +89,7 @@ def api_resource_list(group: str, version: str) -> dict[str, Any] | None:
             found.append(entry)
     return {
         "kind": "APIResourceList",
-        "apiVersion": "v1",
+        **({"apiVersion": "v1"} if group else {}),  # the core group's list has none
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": found,
     }
