@@ -13,8 +13,9 @@ from functools import cache
 from typing import Any
 
 from podbay.api import schema
+from podbay.api.openapi import gnostic
 from podbay.api.openapi.paths import DELETE_OPTIONS, PATCH, STATUS, paths_of
-from podbay.api.openapi.version2 import document, protobuf
+from podbay.api.openapi.version2 import document
 from podbay.api.resources import group_versions
 
 __all__ = ["v2_document", "v2_protobuf", "v3_document", "v3_index"]
@@ -35,14 +36,18 @@ def v3_document(path: str) -> bytes | None:
 @cache
 def v2_document() -> bytes:
     """Return the version 2 document as JSON: every path and definition."""
-    paths = {path: operations for group, version in group_versions() for path, operations in paths_of(group, version)}
-    return _encode(document(_INFO, paths, schema.structures()))
+    return _encode(_version2())
 
 
 @cache
 def v2_protobuf() -> bytes:
-    """Return the version 2 document as protobuf, with what kubectl looks for: each kind's patch operation."""
-    return protobuf(_INFO)
+    """Return the version 2 document as protobuf: every definition, and the paths that clients look up."""
+    return gnostic.encode(_version2())
+
+
+def _version2() -> dict[str, Any]:
+    paths = {path: operations for group, version in group_versions() for path, operations in paths_of(group, version)}
+    return document(_INFO, paths, schema.described())
 
 
 def _groups() -> dict[str, tuple[str, str]]:

@@ -1,15 +1,11 @@
-"""The OpenAPI document of version 2: as JSON for whoever wants it, as protobuf for kubectl 1.27 and 1.28.
+"""The OpenAPI document of version 2, for clients that know no other.
 
-Pure. Takes paths and definitions of version 3; gives the same facts in the older form. The protobuf form carries the
-paths only: in them kubectl looks up which kinds a server validates.
-Source: https://spec.openapis.org/oas/v2.0.html; OpenAPIv2.proto of gnostic
+Pure. Takes paths and definitions of version 3; gives the same facts in the older form.
+Source: https://spec.openapis.org/oas/v2.0.html
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
-
-from podbay.api.openapi.paths import WRITE_PARAMETERS, item_path
-from podbay.api.resources import RESOURCES, Resource
 
 _JSON: Final = ["application/json"]
 
@@ -22,16 +18,6 @@ def document(info: Mapping[str, str], paths: Mapping[str, Any], definitions: Map
         "paths": {path: _path_item(operations) for path, operations in paths.items()},
         "definitions": _converted(definitions),
     }
-
-
-def protobuf(info: Mapping[str, str]) -> bytes:
-    """Return the document as a gnostic ``Document`` message."""
-    paths = b"".join(
-        _message(2, _text(1, item_path(resource)) + _message(2, _patch(resource)))
-        for resource in RESOURCES
-        if "patch" in resource.verbs
-    )
-    return _text(1, "2.0") + _message(2, _text(1, info["title"]) + _text(2, info["version"])) + _message(8, paths)
 
 
 def _path_item(operations: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,30 +68,3 @@ def _converted(value: Any) -> Any:
     if isinstance(value, list):
         return [_converted(child) for child in value]
     return value
-
-
-def _patch(resource: Resource) -> bytes:
-    parameters = b"".join(
-        _message(8, _message(1, _message(2, _message(3, _text(2, "query") + _text(4, name)))))
-        for name in WRITE_PARAMETERS
-    )
-    gvk = f"group: {resource.group or chr(34) * 2}\nkind: {resource.kind}\nversion: {resource.version}\n"
-    extension = _text(1, "x-kubernetes-group-version-kind") + _message(2, _text(2, gvk))
-    return _message(8, _text(5, f"patch{resource.kind}") + parameters + _message(13, extension))
-
-
-def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _text(number: int, text: str) -> bytes:
-    return _message(number, text.encode())
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

@@ -174,11 +174,28 @@ def test_the_second_version_as_protobuf_tells_which_kinds_are_validated() -> Non
     told = {}
     for item in at(document, 8, 2):
         (path,) = at(item, 1)
-        (gvk,) = at(item, 2, 8, 13, 2, 2)
-        assert at(item, 2, 8, 13, 1) == [b"x-kubernetes-group-version-kind"]
+        _, gvk = at(item, 2, 8, 13, 2, 2)
+        assert at(item, 2, 8, 13, 1) == [b"x-kubernetes-action", b"x-kubernetes-group-version-kind"]
         assert b"fieldValidation" in at(item, 2, 8, 8, 1, 2, 3, 4)
-        told[path.decode()] = gvk.decode()
-    assert len(told) == sum("patch" in r.verbs for r in RESOURCES)
-    assert told["/api/v1/namespaces/{namespace}/pods/{name}"] == 'group: ""\nkind: Pod\nversion: v1\n'
-    lease = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
-    assert told[lease] == "group: coordination.k8s.io\nkind: Lease\nversion: v1\n"
+        told[path.decode()] = json.loads(gvk)
+    for resource in RESOURCES:
+        middle = "/namespaces/{namespace}" if resource.namespaced else ""
+        gvk_of_path = told.get(f"/{path_of(resource)}{middle}/{resource.plural}/{{name}}")
+        wanted = {"group": resource.group, "kind": resource.kind, "version": resource.version}
+        assert gvk_of_path == (wanted if "patch" in resource.verbs else None)
+
+
+def test_the_second_version_as_protobuf_has_the_definitions_that_the_json_has() -> None:
+    definitions = json.loads(openapi.v2_document())["definitions"]
+    found = dict(zip(at(openapi.v2_protobuf(), 9, 1, 1), at(openapi.v2_protobuf(), 9, 1, 2), strict=True))
+    assert [name.decode() for name in found] == list(definitions)
+    spec = found[b"io.k8s.api.core.v1.PodSpec"]
+    properties = dict(zip(at(spec, 25, 1, 1), at(spec, 25, 1, 2), strict=True))
+    assert at(spec, 19) == [b"containers"]
+    containers = properties[b"containers"]
+    assert at(containers, 22, 1) == [b"array"]
+    assert at(containers, 23, 1, 1) == [b"#/definitions/io.k8s.api.core.v1.Container"]
+    extensions = dict(zip(at(containers, 31, 1), at(containers, 31, 2, 2), strict=True))
+    assert extensions[b"x-kubernetes-patch-merge-key"] == b'"name"'
+    assert at(properties[b"nodeSelector"], 21, 1, 22, 1) == [b"string"]
+    assert at(properties[b"restartPolicy"], 20, 2) == [b'"Always"', b'"Never"', b'"OnFailure"']
