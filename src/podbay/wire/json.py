@@ -6,6 +6,8 @@ Source: RFC 8259.
 """
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -32,35 +34,34 @@ def decode_with_duplicates(data: bytes | str) -> tuple[Any, list[str]]:
 
     Slower than ``decode``: only strict field validation needs it.
     """
-    duplicates: list[str] = []
+    # By identity; the object is kept with its keys, so that no other can get its identity.
+    repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen:
-                    found.setdefault(_DUPLICATES, []).append(key)
-                seen.add(key)
+            counts = Counter(key for key, _ in pairs)
+            repeated[id(found)] = (found, [key for key, count in counts.items() if count > 1])
         return found
 
     try:
-        value = json.loads(data, object_pairs_hook=collect)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(data, object_pairs_hook=collect, parse_constant=_refuse)
+    except RecursionError as error:
         raise ValueError(str(error)) from None
-    _take_duplicates(value, "", duplicates)
-    return value, duplicates
+    return value, list(_paths(value, "", repeated)) if repeated else []
 
 
-_DUPLICATES = "\0duplicates"
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
-def _take_duplicates(value: Any, path: str, into: list[str]) -> None:
+def _paths(value: Any, path: str, repeated: Mapping[int, tuple[Any, list[str]]]) -> Iterator[str]:
     if isinstance(value, dict):
-        for key in dict.fromkeys(value.pop(_DUPLICATES, ())):
-            into.append(f"{path}.{key}" if path else key)
+        below = f"{path}." if path else ""
+        if id(value) in repeated:
+            yield from (below + key for key in repeated[id(value)][1])
         for key, child in value.items():
-            _take_duplicates(child, f"{path}.{key}" if path else key, into)
+            yield from _paths(child, below + key, repeated)
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            _take_duplicates(child, f"{path}[{index}]", into)
+            yield from _paths(child, f"{path}[{index}]", repeated)

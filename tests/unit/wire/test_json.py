@@ -11,7 +11,9 @@ def test_what_is_encoded_reads_back_equal_and_in_order() -> None:
     assert list(json.decode(json.encode(value))) == ["b", "a", "c"]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"a":}', b"\xff", b'{"a":1}x', b"[" * 5000])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"a":}', b"\xff", b'{"a":1}x', b"[" * 100_000, b"NaN", b'{"a":Infinity}']
+)
 def test_broken_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         json.decode(data)
@@ -29,3 +31,13 @@ def test_repeated_fields_are_told_by_path_and_the_last_one_wins() -> None:
 
 def test_without_repeated_fields_nothing_is_told() -> None:
     assert json.decode_with_duplicates(b'{"a":{"b":1},"c":{"b":1}}') == ({"a": {"b": 1}, "c": {"b": 1}}, [])
+
+
+def test_no_key_is_taken_for_a_sign() -> None:
+    data = b'{"\\u0000duplicates":5,"a":1}'
+    assert json.decode_with_duplicates(data) == ({"\0duplicates": 5, "a": 1}, [])
+
+
+def test_an_object_that_another_replaced_is_not_told() -> None:
+    value, repeated = json.decode_with_duplicates(b'{"a":{"x":1,"x":2},"a":{"y":1}}')
+    assert (value, repeated) == ({"a": {"y": 1}}, ["a"])
