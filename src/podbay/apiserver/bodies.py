@@ -82,7 +82,10 @@ def decode_object(
             else f'{given_kind} in version "{given_version}" cannot be handled as a {kind}: no kind "{given_kind}"'
             f' is registered for version "{given_version}" in scheme'
         )
-    obj, problems = shaped(value, api_version, kind, repeated)
+    try:
+        obj, problems = shaped(value, api_version, kind, repeated)
+    except WrongType as error:
+        raise BadRequest(f'{kind} in version "{api_version}" cannot be handled as a {kind}: {error}') from None
     if problems and level == "Strict":
         raise BadRequest(
             f'{kind} in version "{api_version}" cannot be handled as a {kind}: strict decoding error:'
@@ -92,11 +95,9 @@ def decode_object(
 
 
 def shaped(value: dict[str, Any], api_version: str, kind: str, repeated: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return a value in the shape of its kind, and what did not fit. Raises BadRequest for a wrong type."""
+    """Return a value in the shape of its kind, and what did not fit. Raises WrongType."""
     try:
         obj, unknown = conform(value, schema.definition(api_version, kind))
-    except WrongType as error:
-        raise BadRequest(f'{kind} in version "{api_version}" cannot be handled as a {kind}: {error}') from None
     except schema.UnknownKind:
         obj, unknown = dict(value), []
     obj["apiVersion"], obj["kind"] = api_version, kind

@@ -9,9 +9,10 @@ Raised by this package; turned into a StatusError at the API server's door by ``
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply
 """
 
+import json
 from typing import Any
 
-from podbay.api.errors import BadRequest, Invalid, StatusError
+from podbay.api.errors import BadRequest, Cause, Invalid, StatusError
 
 REJECTED = "the server rejected our request due to an error in our request"
 
@@ -39,6 +40,12 @@ def status_error(error: PatchError) -> StatusError:
     if isinstance(error, UnappliablePatch):
         return Invalid(REJECTED)
     return StatusError(str(error))  # without a reason, as upstream
+
+
+def misfit(shown: str, detail: str) -> Invalid:
+    """Return the error for a patch whose result is no object of its kind; ``shown`` is the patch or its result."""
+    message = f"Invalid value: {json.dumps(shown, ensure_ascii=False)}: {detail}"
+    return Invalid(f' "" is invalid: patch: {message}', causes=[Cause("FieldValueInvalid", message, "patch")])
 
 
 def no_merge_key(item: Any, key: str) -> BrokenPatch:

@@ -22,7 +22,9 @@ from podbay.api.errors import (
 )
 from podbay.api.names import generate_name
 from podbay.api.patch import PatchError, json_patch, merge_patch, status_error, strategic_merge_patch
+from podbay.api.patch.errors import go_text, misfit
 from podbay.api.resources import Resource
+from podbay.api.schema.conform import WrongType
 from podbay.api.validation import invalid_object, validate_create, validate_status_update, validate_update
 from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
@@ -122,17 +124,23 @@ async def patch(call: Call) -> Response:
             f"the body of the request was in an unknown format - accepted media types include: {accepted}"
         )
     try:
-        changes = json.decode(call.request.body)
+        changes, repeated = json.decode_with_duplicates(call.request.body)
     except ValueError as error:
         raise BadRequest(f"error decoding patch: {error}") from None
     level = field_validation(info.query)
+    doubled = [f'{"json patch " if kind == "json" else ""}duplicate field "{path}"' for path in repeated]
     for attempt in range(_PATCH_TRIES):
         old = await call.objects.get(resource, info.namespace, info.name)
         before = json.decode(old.data_as(resource))
         patched = _apply(call, kind, before, changes)
-        new, problems = shaped(patched, resource.api_version, resource.kind, [])
+        shown = go_text(changes) if kind == "strategic" else json.encode(patched).decode()
+        try:
+            new, misfits = shaped(patched, resource.api_version, resource.kind, [])
+        except WrongType as error:
+            raise misfit(shown, str(error)) from None
+        problems = doubled + misfits
         if problems and level == "Strict":
-            raise BadRequest(f"strict decoding error: {', '.join(problems)}")
+            raise misfit(shown, f"strict decoding error: {', '.join(problems)}")
         if new["metadata"].get("name") != info.name:
             raise BadRequest(
                 f"the name of the object ({new['metadata'].get('name', '')}) does not match the name on the URL"
