@@ -41,7 +41,9 @@ class Metrics:
             "apiserver_storage_objects", "Stored objects by resource.", ("resource",), registry=self._registry
         )
         self.revision = Gauge("podbay_cache_revision", "The revision that the cache has.", registry=self._registry)
-        self.loop_lag = Gauge("podbay_event_loop_lag_seconds", "The event loop's newest lag.", registry=self._registry)
+        self.loop_lag = Gauge(
+            "podbay_event_loop_lag_seconds", "How long a turn of the event loop took just now.", registry=self._registry
+        )
 
     def request(self, verb: str, group_resource: tuple[str, str, str, str], code: int) -> None:
         """Count one answered request. ``group_resource``: group, version, resource, subresource."""

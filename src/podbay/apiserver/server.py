@@ -5,6 +5,7 @@ authorization and the verbs; answers every error as a Status. Owns the cache and
 Invariant: nothing reaches a verb that was not authenticated and authorized.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
@@ -36,8 +37,8 @@ from podbay.wire.http import JSON, Request, Response
 _log = logging.getLogger(__name__)
 
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
-_LAG_S: Final = 1.0
 _HEALTH: Final = ("/livez", "/readyz", "/healthz")
+_METRIC_VERBS: Final = {"create": "POST", "update": "PUT"}
 _VERBS: Final = {
     "create": write.create,
     "get": read.get,
@@ -91,9 +92,10 @@ class ApiServer:
         finally:
             self.metrics.inflight.dec()
         subject = (info.group, info.version, info.resource, info.subresource)
-        self.metrics.request(info.verb.upper(), subject if info.resource else ("", "", "", ""), response.status)
+        verb = _METRIC_VERBS.get(info.verb, info.verb.upper())
+        self.metrics.request(verb, subject if info.resource else ("", "", "", ""), response.status)
         if response.stream is None and response.upgrade is None:
-            self.metrics.observe(info.verb.upper(), info.resource, self._clock.monotonic() - began)
+            self.metrics.observe(verb, info.resource, self._clock.monotonic() - began)
         return response
 
     def pods_of_node(self, node: str) -> Iterable[Mapping[str, Any]]:
@@ -108,7 +110,8 @@ class ApiServer:
         if not info.is_resource:
             return await self._answer_path(request, info)
         resource = resources.find(info.group, info.version, info.resource)
-        if resource is None:
+        misplaced = resource is not None and not resource.namespaced and resource is not resources.NAMESPACES
+        if resource is None or (misplaced and info.namespace):
             raise NotFound("the server could not find the requested resource")
         return await self._answer_resource(request, info, resource, identity)
 
@@ -121,7 +124,7 @@ class ApiServer:
                 raise NotFound("this server has no image registry")
             return await self._config.registry(request)
         if path == "/metrics":
-            self._measure()
+            await self._measure()
             return Response(status=200, headers=[("Content-Type", MEDIA)], body=self.metrics.text())
         if info.method not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"the server does not allow {info.method} on {path}")
@@ -153,7 +156,7 @@ class ApiServer:
         if info.name and info.verb == "create":
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
-            raise NotFound("the server could not find the requested resource")
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
         return await _VERBS[info.verb](call)
 
     async def _answer_subresource(self, call: Call) -> Response:
@@ -188,7 +191,10 @@ class ApiServer:
             ),
         }
 
-    def _measure(self) -> None:
+    async def _measure(self) -> None:
+        asked = self._clock.monotonic()
+        await asyncio.sleep(0)  # one turn of the loop: everybody who is ready goes first
+        self.metrics.loop_lag.set(self._clock.monotonic() - asked)
         cache = self.objects.cache
         self.metrics.revision.set(cache.revision)
         for resource in resources.RESOURCES:

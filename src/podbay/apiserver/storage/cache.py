@@ -18,7 +18,7 @@ from podbay.api.resources import RESOURCES, Resource
 from podbay.apiserver.storage.entry import Entry
 from podbay.lib.activity import Activity
 from podbay.lib.tasks import TaskScope
-from podbay.store.errors import Compacted, StoreError, StoreUnavailable
+from podbay.store.errors import Compacted, StoreError, StoreUnavailable, WatcherTooSlow
 from podbay.store.interface import Change, Revision, Store, prefix_end
 
 _log = logging.getLogger(__name__)
@@ -190,12 +190,17 @@ class Cache:
 
     async def _follow(self, after: Revision) -> None:
         try:
-            watch = await self._store.watch(ROOT, prefix_end(ROOT), after=after)
-            async for batch in watch:
-                with self._activity.working("watch cache"):
-                    for change in batch:
-                        self._take(change)
-                    self._wake()
+            while True:
+                watch = await self._store.watch(ROOT, prefix_end(ROOT), after=after)
+                try:
+                    async for batch in watch:
+                        with self._activity.working("watch cache"):
+                            for change in batch:
+                                self._take(change)
+                            self._wake()
+                    return
+                except WatcherTooSlow:
+                    after = self.revision  # a burst that outran the buffer: the store remembers it
         except StoreError as error:
             self.failed = error
             for _, future in self._waiting:

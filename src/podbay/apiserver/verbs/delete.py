@@ -42,14 +42,11 @@ async def delete_collection(call: Call) -> Response:
     wanted = selection(call.resource, call.info)
     answer = await list_(call)
     prefix = call.objects.key(call.resource, wanted.namespace, "")
-    found = [
-        entry
-        for entry in call.objects.cache.of(call.resource).between(prefix, prefix_end(prefix))
-        if wanted.matches(entry)
-    ]
-    for entry in found:
+    entries = call.objects.cache.of(call.resource).between(prefix, prefix_end(prefix))
+    found = [(entry.namespace, entry.name) for entry in entries if wanted.matches(entry)]
+    for namespace, name in found:
         try:
-            await _delete(call, entry.namespace, entry.name, options)
+            await _delete(call, namespace, name, options)
         except NotFound:
             continue  # somebody was quicker
     return answer
@@ -67,7 +64,7 @@ async def _delete(call: Call, namespace: str, name: str, options: dict[str, Any]
         held = bool(obj["metadata"].get("finalizers"))
         if resource is resources.NAMESPACES:
             held = held or bool(obj.get("spec", {}).get("finalizers"))
-        if call.is_dry_run:
+        if call.is_dry_run or options.get("dryRun"):  # clients say it in either place
             return not (held or grace_s), entry.data_as(resource)
         try:
             if not held and not grace_s:

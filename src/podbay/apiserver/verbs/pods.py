@@ -64,8 +64,12 @@ def _bind(pod: dict[str, Any], binding: dict[str, Any], node: str, now: str) -> 
         if added:
             metadata[part] = (metadata.get(part) or {}) | added
     conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-    conditions[:] = [condition for condition in conditions if condition["type"] != "PodScheduled"]
-    conditions.append({"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now})
+    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    for index, condition in enumerate(conditions):
+        if condition["type"] == "PodScheduled":
+            conditions[index] = scheduled
+            return
+    conditions.append(scheduled)
 
 
 async def finalize_namespace(call: Call) -> Response:

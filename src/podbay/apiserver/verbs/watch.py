@@ -36,14 +36,16 @@ async def watch(call: Call) -> Response:
     check_resource_version(version)
     initial = query.get("sendInitialEvents", "")
     match = query.get("resourceVersionMatch", "")
-    _check_initial(initial, match, bookmarks=query.flag("allowWatchBookmarks"))
+    _check_initial(initial, match)
     wanted = selection(call.resource, call.info)
     timeout_s = _timeout_s(query.get("timeoutSeconds", ""))
     watcher = Watcher(call, wanted, bookmarks=query.flag("allowWatchBookmarks"))
-    if initial or version in ("", "0"):
+    if initial in ("false", "0"):
+        await call.objects.fresh(version)
+        watcher.follow_from(Revision(int(version)) if version not in ("", "0") else call.objects.cache.revision)
+    elif initial or version in ("", "0"):
         await call.objects.fresh("" if version in ("", "0") and version != "0" else version)
-        if initial != "false":
-            watcher.begin_with_all(told=bool(initial))
+        watcher.begin_with_all(told=bool(initial) and query.flag("allowWatchBookmarks"))
         watcher.follow_from(call.objects.cache.revision)
     else:
         watcher.follow_from(Revision(int(version)))
@@ -64,14 +66,18 @@ class Watcher:
         self._ended = False
         self._ends = [call.objects.cache.on_end(self._end)]
         self._first_frame = True
+        self._limit = _BUFFER
 
     def begin_with_all(self, *, told: bool) -> None:
         """Let every selected object be ADDED; then say, if asked for, that this was the beginning."""
         for entry in self._cache.between(self._cache.prefix, self._cache.prefix[:-1] + "0"):
             if self._wanted.matches(entry):
-                self._push(self._frame("ADDED", entry))
+                self._pending.append(self._frame("ADDED", entry))  # past the limit: nobody could have read yet
         if told:
-            self._push(self._bookmark(_INITIAL_END))
+            self._pending.append(self._bookmark(_INITIAL_END))
+        if self._pending:
+            self._limit += len(self._pending)
+            self._ready.set()
 
     def follow_from(self, revision: Revision) -> None:
         """Offer every change above a revision. Too old or not there yet is told in a frame, and ends the watch."""
@@ -105,7 +111,8 @@ class Watcher:
                 if self._bookmarks:
                     scope.start(self._tell_bookmarks(), name="watch bookmarks")
                 while True:
-                    await self._ready.wait()
+                    if not self._ended:  # an end may come with the last frames: nothing wakes us after it
+                        await self._ready.wait()
                     self._ready.clear()
                     if self._pending:
                         chunk, self._pending = b"".join(self._pending), []
@@ -131,7 +138,7 @@ class Watcher:
     def _push(self, frame: bytes) -> None:
         if self._ended:
             return
-        if len(self._pending) >= _BUFFER:
+        if len(self._pending) >= self._limit:
             self._pending.clear()
             self._end()
             return
@@ -177,6 +184,8 @@ class Watcher:
         obj: dict[str, Any] = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
         if self._call.representation.kind == "Table":
             obj = represent(self._call, [], metadata, single=False)
+        elif self._call.representation.kind:
+            obj = represent(self._call, [obj], metadata, single=True)
         return b'{"type":"BOOKMARK","object":%b}\n' % json.encode(obj)
 
 
@@ -188,7 +197,7 @@ def _timeout_s(text: str) -> float:
     return float(text) or _TIMEOUT_S
 
 
-def _check_initial(initial: str, match: str, *, bookmarks: bool) -> None:
+def _check_initial(initial: str, match: str) -> None:
     problems: list[Cause] = []
     if initial:
         if match != "NotOlderThan":
@@ -199,8 +208,6 @@ def _check_initial(initial: str, match: str, *, bookmarks: bool) -> None:
     elif match:
         message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         problems.append(Cause("FieldValueForbidden", message, "resourceVersionMatch"))
-    if initial == "true" and not bookmarks:
-        return  # upstream sends the events without the bookmark that ends them
     if problems:
         raise Invalid(
             f'ListOptions.meta.k8s.io "" is invalid: {problems[0].field}: {problems[0].message}',

@@ -1,0 +1,98 @@
+"""Deletion: grace, finalizers, preconditions, dry run, collections and namespaces."""
+
+import pytest
+
+from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
+
+
+async def test_an_unscheduled_pod_goes_at_once(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    await api.call("DELETE", f"{PODS}/web")
+    await api.call("GET", f"{PODS}/web", status=404)
+
+
+async def test_a_bound_pod_is_marked_with_its_own_grace_period_and_goes_at_grace_zero(api: Api) -> None:
+    await api.create(PODS, pod("web", nodeName="n"))
+    marked = await api.call("DELETE", f"{PODS}/web")
+    assert marked["metadata"]["deletionGracePeriodSeconds"] == 30
+    assert marked["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:30Z"
+    await api.call("DELETE", f"{PODS}/web", {"gracePeriodSeconds": 0})
+    await api.call("GET", f"{PODS}/web", status=404)
+
+
+async def test_a_later_deletion_only_shortens(api: Api) -> None:
+    await api.create(PODS, pod("web", nodeName="n"))
+    await api.call("DELETE", f"{PODS}/web", {"gracePeriodSeconds": 20})
+    longer = await api.call("DELETE", f"{PODS}/web", {"gracePeriodSeconds": 90})
+    assert longer["metadata"]["deletionGracePeriodSeconds"] == 20
+    shorter = await api.call("DELETE", f"{PODS}/web?gracePeriodSeconds=5")
+    assert shorter["metadata"]["deletionGracePeriodSeconds"] == 5
+    assert shorter["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:05Z"
+
+
+async def test_a_finalizer_holds_an_object_until_it_is_taken_away(api: Api) -> None:
+    obj = config_map("held")
+    obj["metadata"]["finalizers"] = ["example.com/hold"]
+    await api.create(MAPS, obj)
+    marked = await api.call("DELETE", f"{MAPS}/held")
+    assert marked["metadata"]["deletionTimestamp"]
+    patch = {"metadata": {"finalizers": None}}
+    await api.call("PATCH", f"{MAPS}/held", patch, media="application/merge-patch+json")
+    await api.call("GET", f"{MAPS}/held", status=404)
+
+
+async def test_preconditions_hold_a_deletion_back(api: Api) -> None:
+    made = await api.create(MAPS, config_map("a"))
+    refused = await api.call("DELETE", f"{MAPS}/a", {"preconditions": {"uid": "other"}}, status=409)
+    assert refused["reason"] == "Conflict"
+    assert "Precondition failed: UID in precondition: other, UID in object meta: " in refused["message"]
+    gone = await api.call("DELETE", f"{MAPS}/a", {"preconditions": {"uid": made["metadata"]["uid"]}})
+    assert gone["status"] == "Success"
+    assert gone["details"] == {"name": "a", "kind": "configmaps", "uid": made["metadata"]["uid"]}
+
+
+async def test_a_dry_run_deletes_nothing_wherever_it_is_asked_for(api: Api) -> None:
+    await api.create(MAPS, config_map("a"))
+    await api.call("DELETE", f"{MAPS}/a?dryRun=All")
+    await api.call("DELETE", f"{MAPS}/a", {"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"]})
+    await api.call("DELETE", MAPS, {"dryRun": ["All"]})
+    await api.call("GET", f"{MAPS}/a")
+
+
+async def test_an_unknown_propagation_policy_is_refused(api: Api) -> None:
+    await api.create(MAPS, config_map("a"))
+    refused = await api.call("DELETE", f"{MAPS}/a", {"propagationPolicy": "Sideways"}, status=422)
+    assert refused["details"]["causes"][0]["field"] == "propagationPolicy"
+
+
+async def test_a_collection_loses_what_is_selected_and_nothing_in_another_namespace(api: Api) -> None:
+    await api.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
+    for name, env in (("a", "prod"), ("b", "prod"), ("c", "dev")):
+        await api.create(MAPS, config_map(name, labels={"env": env}))
+    await api.create("/api/v1/namespaces/other/configmaps", config_map("a", labels={"env": "prod"}))
+    listed = await api.call("DELETE", f"{MAPS}?labelSelector=env%3Dprod")
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["a", "b"]
+    left = await api.call("GET", "/api/v1/configmaps")
+    assert [(i["metadata"]["namespace"], i["metadata"]["name"]) for i in left["items"]] == [
+        ("default", "c"),
+        ("other", "a"),
+    ]
+
+
+async def test_nothing_is_created_in_a_namespace_that_is_going_and_finalizing_ends_it(api: Api) -> None:
+    await api.create("/api/v1/namespaces", {"metadata": {"name": "going"}})
+    going = await api.call("DELETE", "/api/v1/namespaces/going")
+    assert going["status"]["phase"] == "Terminating"
+    refused = await api.call("POST", "/api/v1/namespaces/going/pods", pod("late"), status=403)
+    assert refused["message"] == (
+        'pods "late" is forbidden: unable to create new content in namespace going because it is being terminated'
+    )
+    assert refused["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+    body = {"metadata": {"name": "going"}, "spec": {"finalizers": []}}
+    await api.call("PUT", "/api/v1/namespaces/going/finalize", body)
+    await api.call("GET", "/api/v1/namespaces/going", status=404)
+
+
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
+async def test_the_clusters_own_namespaces_stay(api: Api, name: str) -> None:
+    await api.call("DELETE", f"/api/v1/namespaces/{name}", status=403)

@@ -1,0 +1,41 @@
+"""Binding: once, to a living pod, and the condition that tells it."""
+
+from tests.unit.apiserver.support import PODS, Api, pod
+
+BINDING = {"metadata": {"name": "web"}, "target": {"kind": "Node", "name": "n"}}
+
+
+async def test_binding_sets_the_node_and_the_condition(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    status = await api.create(f"{PODS}/web/binding", BINDING)
+    assert (status["status"], status["code"]) == ("Success", 201)
+    bound = await api.call("GET", f"{PODS}/web")
+    assert bound["spec"]["nodeName"] == "n"
+    assert [(c["type"], c["status"]) for c in bound["status"]["conditions"]] == [("PodScheduled", "True")]
+
+
+async def test_a_condition_that_was_false_is_turned_in_its_place(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    conditions = [{"type": "PodScheduled", "status": "False"}, {"type": "Ready", "status": "False"}]
+    patch = {"status": {"conditions": conditions}}
+    await api.call("PATCH", f"{PODS}/web/status", patch, media="application/merge-patch+json")
+    await api.create(f"{PODS}/web/binding", BINDING)
+    bound = await api.call("GET", f"{PODS}/web")
+    assert [(c["type"], c["status"]) for c in bound["status"]["conditions"]] == [
+        ("PodScheduled", "True"),
+        ("Ready", "False"),
+    ]
+
+
+async def test_a_pod_is_bound_once(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    await api.create(f"{PODS}/web/binding", BINDING)
+    refused = await api.call("POST", f"{PODS}/web/binding", BINDING, status=409)
+    assert refused["message"].endswith('pod web is already assigned to node "n"')
+
+
+async def test_another_pod_of_that_name_is_not_bound(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    other = {**BINDING, "metadata": {"name": "web", "uid": "other"}}
+    await api.call("POST", f"{PODS}/web/binding", other, status=409)
+    assert "nodeName" not in (await api.call("GET", f"{PODS}/web"))["spec"]
