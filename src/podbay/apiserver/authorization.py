@@ -20,6 +20,7 @@ _READ: Final = ("get", "list", "watch")
 _PUBLIC: Final = ("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz")
 NODE_PREFIX: Final = "system:node:"
 REGISTRY_PATH: Final = "/v2"
+PodsOfNode = Callable[[str, str, str], Iterable[Mapping[str, Any]]]  # of a node, in a namespace, with a name or any
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,7 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
 }
 
 
-def authorize(
-    identity: Identity, info: RequestInfo, pods_of_node: Callable[[str], Iterable[Mapping[str, Any]]]
-) -> None:
+def authorize(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -> None:
     """Return if the identity may do it. Raises Forbidden."""
     if "system:masters" in identity.groups:
         return
@@ -94,7 +93,7 @@ def _is_registry(path: str) -> bool:
     return path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/")
 
 
-def _node_may(node: str, info: RequestInfo, pods_of_node: Callable[[str], Iterable[Mapping[str, Any]]]) -> bool:
+def _node_may(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> bool:
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     match info.group, resource:
         case "", "nodes":
@@ -111,9 +110,7 @@ def _node_may(node: str, info: RequestInfo, pods_of_node: Callable[[str], Iterab
             return info.verb in ("patch", "update") and _owns(info, node, pods_of_node)
         case "", "secrets" | "configmaps" | "serviceaccounts":
             return info.verb == "get" and any(
-                _refers(pod, info.resource, info.name)
-                for pod in pods_of_node(node)
-                if pod["metadata"]["namespace"] == info.namespace
+                _refers(pod, info.resource, info.name) for pod in pods_of_node(node, info.namespace, "")
             )
         case "coordination.k8s.io", "leases":
             if info.namespace != "kube-node-lease":
@@ -134,11 +131,8 @@ def _names(info: RequestInfo, field: str, wanted: str) -> bool:
         return False
 
 
-def _owns(info: RequestInfo, node: str, pods_of_node: Callable[[str], Iterable[Mapping[str, Any]]]) -> bool:
-    return any(
-        (pod["metadata"]["namespace"], pod["metadata"]["name"]) == (info.namespace, info.name)
-        for pod in pods_of_node(node)
-    )
+def _owns(info: RequestInfo, node: str, pods_of_node: PodsOfNode) -> bool:
+    return any(True for _ in pods_of_node(node, info.namespace, info.name))
 
 
 def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:

@@ -30,7 +30,7 @@ from podbay.apiserver.verbs.watch import watch
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.store.errors import StoreError
-from podbay.store.interface import Store
+from podbay.store.interface import Store, prefix_end
 from podbay.wire import json
 from podbay.wire.http import JSON, Request, Response
 
@@ -98,9 +98,11 @@ class ApiServer:
             self.metrics.observe(verb, info.resource, self._clock.monotonic() - began)
         return response
 
-    def pods_of_node(self, node: str) -> Iterable[Mapping[str, Any]]:
-        """Yield the pods that are bound to a node."""
-        for entry in self.objects.cache.of(resources.PODS).entries.values():
+    def pods_of_node(self, node: str, namespace: str, name: str) -> Iterable[Mapping[str, Any]]:
+        """Yield a namespace's pods that are bound to a node: the one of that name, or all if it is empty."""
+        cache = self.objects.cache.of(resources.PODS)
+        start = self.objects.key(resources.PODS, namespace, name)
+        for entry in cache.between(start, f"{start}\0" if name else prefix_end(start)):
             if entry.fields(resources.PODS)["spec.nodeName"] == node:
                 yield entry.object()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from podbay.apiserver.verbs import read
 from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
 
 
@@ -86,6 +87,15 @@ async def test_a_list_comes_as_a_table_or_as_metadata_only(api: Api) -> None:
     partial = await api.call("GET", PODS, accept="application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")
     assert partial["kind"] == "PartialObjectMetadataList"
     assert set(partial["items"][0]) == {"kind", "apiVersion", "metadata"}
+
+
+async def test_a_long_table_is_whole_and_in_order(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "_SLICE", 2)
+    await fill(api, 5)
+    table = await api.call("GET", MAPS, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert [row["cells"][0] for row in table["rows"]] == ["m0", "m1", "m2", "m3", "m4"]
+    empty = await api.call("GET", f"{MAPS}?labelSelector=no", accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert (empty["kind"], empty["rows"]) == ("Table", [])
 
 
 async def test_events_are_one_object_under_both_groups_for_an_hour(api: Api) -> None:
