@@ -53,6 +53,10 @@ GLOBAL = (
 )
 
 
+# These take each value as it is: commas belong to it.
+_WHOLE = ("env", "annotations", "from-literal")
+
+
 def parse(flags: Sequence[Flag], words: Sequence[str], *, stop_at_word: bool = False) -> Parsed:
     """Return the parsed command line. ``stop_at_word``: what follows the first word is not looked at.
 
@@ -132,7 +136,7 @@ def _converted(flag: Flag, value: str, parsed: Parsed) -> Any:
                     " invalid syntax"
                 ) from None
         case "list":
-            return [*parsed.values[flag.name], *(value.split(",") if flag.name != "env" else [value])]
+            return [*parsed.values[flag.name], *(value.split(",") if flag.name not in _WHOLE else [value])]
         case "duration":
             return duration_s(value, shown)
         case _:

@@ -143,7 +143,7 @@ def _events(session: Session, obj: Object, *, uid: str = "") -> list[Object]:
     if metadata.get("namespace"):
         wanted.append(f"involvedObject.namespace={metadata['namespace']}")
     wanted.append(f"involvedObject.uid={uid or metadata['uid']}")
-    query = {"fieldSelector": ",".join(wanted), "limit": 500}
+    query: dict[str, Any] = {"fieldSelector": ",".join(wanted), "limit": 500}
     try:
         items: list[Object] = session.list(EVENTS, metadata.get("namespace", ""), query)["items"]
     except StatusError:

@@ -63,11 +63,10 @@ def explain(document: Object, resource: Resource, fields: list[str], *, recursiv
         lines += [f"FIELD: {fields[-1]} <{type_of(own, schemas)}>", ""]
         lines += _enumeration(inner)
     lines += ["", "DESCRIPTION:"] if fields else ["DESCRIPTION:"]
-    told = own.get("description", "") if own is inner or not fields else own.get("description", "")
+    told = own.get("description", "")
     texts = [text for text in dict.fromkeys((told, inner.get("description", "") if inner is not own else "")) if text]
-    for position, text in enumerate(texts or ["<empty>"]):
+    for text in texts or ["<empty>"]:
         lines += ["    " + line if line else "" for line in wrap(text)]
-        _ = position
     lines.append("    ")
     properties = inner.get("properties") or {}
     if properties:
@@ -77,7 +76,7 @@ def explain(document: Object, resource: Resource, fields: list[str], *, recursiv
             lines.append("")
     else:
         lines.append("")
-    return "\n".join(lines) + ("\n" if not (properties and recursive) else "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _is_kind(schema: Object, resource: Resource) -> bool:

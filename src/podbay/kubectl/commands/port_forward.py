@@ -135,7 +135,8 @@ async def _listen(
         shown = f"[{address}]" if is_v6 else address
 
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            scope.start(tunnel.carry(reader, writer, Port(local, port.remote)), name="forwarded connection")
+            taken: int = writer.get_extra_info("sockname")[1]
+            scope.start(tunnel.carry(reader, writer, Port(taken, port.remote)), name="forwarded connection")
 
         try:
             server = await asyncio.start_server(

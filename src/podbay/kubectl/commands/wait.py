@@ -37,7 +37,7 @@ def run(words: list[str]) -> int:
     flags = parse(FLAGS, words)
     condition = flags["for"]
     if not condition:
-        raise CommandError("--for is required" if False else 'unrecognized condition: ""')
+        raise CommandError('unrecognized condition: ""')
     session = Session(flags)
     met = condition_of(condition)
     timeout_s = flags["timeout"] if flags["timeout"] >= 0 else _WEEK_S
@@ -54,11 +54,10 @@ def run(words: list[str]) -> int:
             done = _wait(session, (resource, namespace, name), met, deadline)
         except NotFound:
             if met is None:
-                sys.stdout.write(f"{shown} condition met\n" if False else "")
                 continue
             raise
         if done:
-            sys.stdout.write(f"{shown} {'deleted' if False else 'condition met'}\n")
+            sys.stdout.write(f"{shown} condition met\n")
         else:
             sys.stdout.flush()
             plural = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
@@ -136,15 +135,13 @@ def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str]]
 def _wait(session: Session, target: tuple[Resource, str, str], met: Met | None, deadline: float) -> bool:
     """Return whether the condition was met in time. Raises NotFound if there is no such object to begin with."""
     resource, namespace, name = target
-    first = True
     while True:
         try:
             current = session.get(resource, name, namespace)
         except NotFound:
             if met is None:
-                return not first or _say_gone()
+                return True
             raise
-        first = False
         if met is not None and met(current):
             return True
         left = deadline - time.monotonic()
@@ -166,7 +163,3 @@ def _wait(session: Session, target: tuple[Resource, str, str], met: Met | None, 
                 return True
             if time.monotonic() > deadline:
                 return False
-
-
-def _say_gone() -> bool:
-    return True

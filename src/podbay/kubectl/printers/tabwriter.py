@@ -1,8 +1,8 @@
 """Elastic columns: text with tabs becomes columns that are as wide as their cells need, block by block.
 
-Takes lines whose cells end in tabs; gives aligned lines. A column lasts as long as neighbouring lines have a cell in it;
-what follows a line's last tab is in no column. ``remember`` keeps widths from one text to the next, as watches need.
-Pure. Source: Go's text/tabwriter, whose rules kubectl's output follows.
+Takes lines whose cells end in tabs; gives aligned lines. A column lasts as long as neighbouring lines have a cell in
+it; what follows a line's last tab is in no column. ``remember`` keeps widths from one text to the next, as
+watches need. Pure. Source: Go's text/tabwriter, whose rules kubectl's output follows.
 """
 
 
