@@ -27,7 +27,9 @@ def dispatch(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code
     except UsageError as error:
-        sys.stderr.write(f"error: {error.message}\nSee 'podbay {arguments[0]} -h' for help and examples\n")
+        sys.stderr.write(
+            f"error: {error.message}\nSee 'podbay {arguments[_command_at(arguments)]} -h' for help and examples\n"
+        )
         return error.code
     except CommandError as error:
         if error.message:

@@ -75,7 +75,7 @@ def run(words: list[str]) -> int:
     if mode == "server":
         options["dryRun"] = ["All"]
     code, gone = 0, []
-    for resource, namespace, name in _targets(session, flags):
+    for resource, namespace, name, source in _targets(session, flags):
         try:
             if mode == "client":
                 obj = session.get(resource, name, namespace)
@@ -85,7 +85,7 @@ def run(words: list[str]) -> int:
             if isinstance(error, NotFound) and flags["ignore-not-found"]:
                 continue
             sys.stdout.flush()
-            sys.stderr.write(server_error(error) + "\n")
+            sys.stderr.write(server_error(error, f'error when deleting "{source}"' if source else "") + "\n")
             code = 1
             continue
         uid = obj["metadata"].get("uid") or (obj.get("details") or {}).get("uid", "")
@@ -99,13 +99,14 @@ def run(words: list[str]) -> int:
     return code
 
 
-def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str]]:
+def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str, str]]:
+    """Return resource, namespace and name of what shall go, and the manifest that named it."""
     if flags["filename"]:
         found = []
         for manifest in read_manifests(flags["filename"], recursive=flags["recursive"]):
             metadata = manifest.obj.get("metadata") or {}
             place = (metadata.get("namespace") or session.namespace) if manifest.resource.namespaced else ""
-            found.append((manifest.resource, place, metadata.get("name", "")))
+            found.append((manifest.resource, place, metadata.get("name", ""), manifest.source))
         return found
     if not flags.words:
         raise CommandError(
@@ -123,12 +124,12 @@ def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str]]
         if target.name:
             if flags["selector"] or flags["all"]:
                 raise CommandError("name cannot be provided when a selector is specified")
-            found.append((target.resource, namespace, target.name))
+            found.append((target.resource, namespace, target.name, ""))
             continue
         query = {"labelSelector": flags["selector"] or None, "fieldSelector": flags["field-selector"] or None}
         for item in session.list(target.resource, namespace, query)["items"]:
             metadata = item["metadata"]
-            found.append((target.resource, metadata.get("namespace", ""), metadata["name"]))
+            found.append((target.resource, metadata.get("namespace", ""), metadata["name"], ""))
     return found
 
 

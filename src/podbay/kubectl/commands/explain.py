@@ -53,30 +53,33 @@ def explain(document: Object, resource: Resource, fields: list[str], *, recursiv
     for field in fields:
         properties = _object_of(target, schemas).get("properties") or {}
         if field not in properties:
+            sys.stdout.write(_heading(resource))
+            sys.stdout.flush()
             raise CommandError(f'field "{field}" does not exist')
         target = properties[field]
         own = target
     inner = _object_of(target, schemas)
-    lines = [f"GROUP:      {resource.group}"] if resource.group else []
-    lines += [f"KIND:       {resource.kind}", f"VERSION:    {resource.version}", ""]
+    lines: list[str] = []
     if fields:
-        lines += [f"FIELD: {fields[-1]} <{type_of(own, schemas)}>", ""]
-        lines += _enumeration(inner)
+        lines += [f"FIELD: {fields[-1]} <{type_of(own, schemas)}>"]
+        lines += _enumeration(inner) or [""]
     lines += ["", "DESCRIPTION:"] if fields else ["DESCRIPTION:"]
     told = own.get("description", "")
     texts = [text for text in dict.fromkeys((told, inner.get("description", "") if inner is not own else "")) if text]
     for text in texts or ["<empty>"]:
-        lines += ["    " + line if line else "" for line in wrap(text)]
+        lines += ["    " + line for line in wrap(text)]
     lines.append("    ")
     properties = inner.get("properties") or {}
     if properties:
         lines.append("FIELDS:")
         lines += _fields(inner, schemas, level=1, recursive=recursive, seen=())
-        if recursive:
-            lines.append("")
-    else:
-        lines.append("")
-    return "\n".join(lines) + "\n"
+    lines.append("")
+    return _heading(resource) + "\n".join(lines) + "\n"
+
+
+def _heading(resource: Resource) -> str:
+    group = f"GROUP:      {resource.group}\n" if resource.group else ""
+    return f"{group}KIND:       {resource.kind}\nVERSION:    {resource.version}\n\n"
 
 
 def _is_kind(schema: Object, resource: Resource) -> bool:
@@ -105,7 +108,7 @@ def _fields(schema: Object, schemas: Object, *, level: int, recursive: bool, see
             if choices:
                 yield f"{indent}enum: {', '.join(str(c) for c in choices)}"
             text = field.get("description") or inner.get("description") or "<no description>"
-            yield from (f"{indent}  {line}" if line else "" for line in wrap(text))
+            yield from (f"{indent}  {line}" for line in wrap(text))
             yield ""
 
 
@@ -164,12 +167,12 @@ def wrap(text: str, width: int = _WIDTH - 4) -> list[str]:
         if not paragraph:
             lines.append("")
             continue
-        current = ""
-        for word in paragraph.split(" "):
+        current, *words = paragraph.split(" ")
+        for word in words:
             if current and len(current) + 1 + len(word) > width:
                 lines.append(current)
                 current = word
             else:
-                current = f"{current} {word}" if current else word
+                current = f"{current} {word}"
         lines.append(current)
     return lines

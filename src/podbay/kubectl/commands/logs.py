@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from podbay.api.errors import StatusError
+from podbay.api.errors import NotFound, StatusError
 from podbay.api.resources import PODS
 from podbay.client.requests import path
-from podbay.kubectl.errors import CommandError
+from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
+from podbay.kubectl.pods import containers_of
 from podbay.kubectl.session import Object, Session
 from podbay.wire.times import parse_time
 
@@ -48,7 +49,7 @@ def run(words: list[str]) -> int:
             return 0
     else:
         if not flags.words:
-            raise CommandError(
+            raise UsageError(
                 "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a"
                 " required argument for the logs command"
             )
@@ -57,7 +58,12 @@ def run(words: list[str]) -> int:
             raise CommandError(f"cannot get the logs from {kind}: selector for {kind} not implemented")
         if len(flags.words) > 1 and not flags["container"]:
             flags.values["container"] = flags.words[1]
-        pods = [session.get(PODS, name if slash else kind, session.namespace)]
+        try:
+            pods = [session.get(PODS, name if slash else kind, session.namespace)]
+        except NotFound as error:
+            raise CommandError(
+                f'error from server (NotFound): {error.message} in namespace "{session.namespace}"'
+            ) from None
     wanted = [(pod, container) for pod in pods for container in _containers(pod, flags)]
     if flags["follow"] and len(wanted) > flags["max-log-requests"]:
         raise CommandError(
@@ -103,6 +109,8 @@ def _query(flags: Parsed) -> dict[str, Any]:
 def _containers(pod: Object, flags: Parsed) -> list[str]:
     names: list[str] = [c["name"] for c in pod["spec"]["containers"]]
     if flags["container"]:
+        if all(flags["container"] != container["name"] for container, _ in containers_of(pod)):
+            raise CommandError(f"container {flags['container']} is not valid for pod {pod['metadata']['name']}")
         return [flags["container"]]
     if flags["all-containers"]:
         return names

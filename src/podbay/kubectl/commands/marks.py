@@ -7,7 +7,7 @@ import sys
 from typing import Any, Final
 
 from podbay.api.errors import StatusError
-from podbay.api.names import label_value_problems, qualified_name_problems
+from podbay.api.names import label_value_problems
 from podbay.api.resources import Resource
 from podbay.client.requests import MERGE, path
 from podbay.kubectl.commands.create import dry_run
@@ -72,9 +72,6 @@ def _pairs(words: list[str], part: str) -> tuple[dict[str, str], list[str]]:
             removed.append(word[:-1])
             continue
         if part == "labels":
-            problems = qualified_name_problems(key)
-            if problems:
-                raise CommandError(f'invalid label key "{word}": {"; ".join(problems)}')
             problems = label_value_problems(value)
             if problems:
                 raise CommandError(f'invalid label value: "{word}": {"; ".join(problems)}')
@@ -113,6 +110,14 @@ def _targets(session: Session, flags: Parsed, words: list[str]) -> list[tuple[Re
     return found
 
 
+def _labeled(old: dict[str, str], new: dict[str, str], flags: Parsed, told: tuple[str, str]) -> str:
+    """Return kubectl's word for a change. It looks at the encoded sizes, and an empty map differs from none."""
+    if old and old == new:
+        return "not labeled"
+    shorter = bool(old) and len(json.encode(new)) < len(json.encode(old))
+    return told[1] if shorter and not flags["overwrite"] else told[0]
+
+
 def _mark(
     session: Session,
     flags: Parsed,
@@ -144,7 +149,7 @@ def _mark(
     absent = [key for key in removed if key not in current]
     for key in absent:
         if part == "labels":
-            sys.stderr.write(f'label "{key}" not found.\n')
+            sys.stdout.write(f'label "{key}" not found.\n')
     patch: dict[str, Any] = {**wanted, **dict.fromkeys((k for k in removed if k in current), None)}
     unchanged = all(current.get(key) == value for key, value in wanted.items()) and not set(removed) - set(absent)
     mode = dry_run(flags)
@@ -164,9 +169,6 @@ def _mark(
         return
     word = told[0]
     if part == "labels":
-        if unchanged:
-            word = "not labeled"
-        elif not wanted:
-            word = told[1]
+        word = _labeled(current, {k: v for k, v in (current | wanted).items() if k not in removed}, flags, told)
     suffix = {"client": " (dry run)", "server": " (server dry run)"}.get(mode, "")
     sys.stdout.write(f"{name_of(obj)} {word}{suffix}\n")

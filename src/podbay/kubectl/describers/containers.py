@@ -49,8 +49,7 @@ def _basics(out: Description, container: Object, status: Object | None) -> None:
     for title, field in (("Port", "containerPort"), ("Host Port", "hostPort")):
         ports = []
         for port in container.get("ports") or ():
-            name = f" ({port['name']})" if port.get("name") else ""
-            ports.append(f"{port.get(field, 0)}/{port.get('protocol', '')}{name}")
+            ports.append(f"{port.get(field, 0)}/{port.get('protocol', '')}")
         out.write(2, f"{title}{'s' if len(ports) > 1 else ''}:\t{', '.join(ports) or NONE}\n")
     profile = (container.get("securityContext") or {}).get("seccompProfile")
     if profile:
