@@ -9,7 +9,7 @@ import sys
 from typing import Final
 
 from podbay.api.errors import StatusError
-from podbay.kubectl.errors import CommandError, UsageError
+from podbay.kubectl.errors import CommandError, FlagError, UsageError
 
 _COMMANDS: Final = {
     "annotate": "annotate", "api-resources": "api_resources", "api-versions": "api_versions", "apply": "apply",
@@ -28,8 +28,11 @@ def dispatch(arguments: list[str]) -> int:
         return code
     except UsageError as error:
         sys.stderr.write(
-            f"error: {error.message}\nSee 'podbay {arguments[_command_at(arguments)]} -h' for help and examples\n"
+            f"error: {error.message}\nSee 'podbay {error.command or _name(arguments)} -h' for help and examples\n"
         )
+        return error.code
+    except FlagError as error:
+        sys.stderr.write(f"error: {error.message}\nSee 'podbay {_name(arguments)} --help' for usage.\n")
         return error.code
     except CommandError as error:
         if error.message:
@@ -51,6 +54,7 @@ def dispatch(arguments: list[str]) -> int:
 
 _BARE: Final = (
     "The connection", "Unable to connect", "Error from server", "No resources", "command terminated", "Error in",
+    "You must specify the type of resource to get.",
 )  # fmt: skip
 
 
@@ -64,6 +68,10 @@ def _run(arguments: list[str]) -> int:
     loaded = importlib.import_module(f"podbay.kubectl.commands.{module}")
     code: int = loaded.run(rest)
     return code
+
+
+def _name(arguments: list[str]) -> str:
+    return arguments[_command_at(arguments)]
 
 
 def _command_at(arguments: list[str]) -> int:

@@ -11,4 +11,15 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The command line is wrong: the message goes with a hint where help is."""
+    """The command line is wrong: the message goes with a hint where help is.
+
+    ``command`` is the whole command where that is more than its first word.
+    """
+
+    def __init__(self, message: str, *, command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
+
+
+class FlagError(CommandError):
+    """A flag is unknown or its value cannot be read: the message goes with pflag's hint."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from podbay.kubectl.errors import CommandError
+from podbay.kubectl.errors import FlagError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ _WHOLE = ("env", "annotations", "from-literal")
 def parse(flags: Sequence[Flag], words: Sequence[str], *, stop_at_word: bool = False) -> Parsed:
     """Return the parsed command line. ``stop_at_word``: what follows the first word is not looked at.
 
-    Raises CommandError in pflag's words.
+    Raises FlagError in pflag's words.
     """
     by_name = {flag.name: flag for flag in (*GLOBAL, *flags)}
     by_short = {flag.short: flag for flag in (*GLOBAL, *flags) if flag.short}
@@ -75,7 +75,7 @@ def parse(flags: Sequence[Flag], words: Sequence[str], *, stop_at_word: bool = F
             name, equals, value = word[2:].partition("=")
             flag = by_name.get(name)
             if flag is None:
-                raise CommandError(f"unknown flag: --{name}")
+                raise FlagError(f"unknown flag: --{name}")
             _take(parsed, flag, value if equals else None, rest, f"--{name}")
         elif word.startswith("-") and len(word) > 1:
             _shorts(parsed, word, by_short, rest)
@@ -93,7 +93,7 @@ def _shorts(parsed: Parsed, word: str, by_short: dict[str, Flag], rest: list[str
         letter, letters = letters[0], letters[1:]
         flag = by_short.get(letter)
         if flag is None:
-            raise CommandError(f"unknown shorthand flag: {letter!r} in {word}")
+            raise FlagError(f"unknown shorthand flag: {letter!r} in {word}")
         if flag.kind == "bool" and not letters.startswith("="):
             _take(parsed, flag, None, rest, f"-{letter}")
             continue
@@ -112,7 +112,7 @@ def _take(parsed: Parsed, flag: Flag, value: str | None, rest: list[str], shown:
         elif rest:
             value = rest.pop(0)
         else:
-            raise CommandError(f"flag needs an argument: {shown}")
+            raise FlagError(f"flag needs an argument: {shown}")
     parsed.values[flag.name] = _converted(flag, value, parsed)
 
 
@@ -124,14 +124,14 @@ def _converted(flag: Flag, value: str, parsed: Parsed) -> Any:
                 return True
             if value.lower() in ("false", "0", "f"):
                 return False
-            raise CommandError(
+            raise FlagError(
                 f'invalid argument "{value}" for "{shown}" flag: strconv.ParseBool: parsing "{value}": invalid syntax'
             )
         case "int":
             try:
                 return int(value)
             except ValueError:
-                raise CommandError(
+                raise FlagError(
                     f'invalid argument "{value}" for "{shown}" flag: strconv.ParseInt: parsing "{value}":'
                     " invalid syntax"
                 ) from None
@@ -144,7 +144,7 @@ def _converted(flag: Flag, value: str, parsed: Parsed) -> Any:
 
 
 def duration_s(text: str, shown: str = "") -> float:
-    """Return the seconds of a Go duration such as ``1h30m`` or ``500ms``. Raises CommandError."""
+    """Return the seconds of a Go duration such as ``1h30m`` or ``500ms``. Raises FlagError."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
     sign, rest = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
     if rest == "0":
@@ -162,7 +162,7 @@ def duration_s(text: str, shown: str = "") -> float:
         total += float(number) * units[unit]
         number, position = "", position + len(unit)
     if number or position < len(rest) or not rest:
-        raise CommandError(f'invalid argument "{text}" for "{shown}" flag: time: invalid duration "{text}"')
+        raise FlagError(f'invalid argument "{text}" for "{shown}" flag: time: invalid duration "{text}"')
     return sign * total
 
 

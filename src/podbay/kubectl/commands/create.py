@@ -11,7 +11,7 @@ from typing import Any, Final
 from podbay.api.errors import StatusError
 from podbay.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS, SERVICE_ACCOUNTS, Resource
 from podbay.client.requests import path
-from podbay.kubectl.errors import CommandError
+from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
 from podbay.kubectl.manifests import read_manifests
 from podbay.kubectl.printers.objects import name_of, printer
@@ -114,17 +114,21 @@ def _from_flags(session: Session, flags: Parsed) -> int:
     body: dict[str, Any]
     match kind:
         case "namespace" | "ns":
-            resource, body = NAMESPACES, {"metadata": {"name": _one(names)}}
+            resource, body = NAMESPACES, {"metadata": {"name": _one(names, "namespace")}}
         case "configmap" | "cm":
-            resource, body = CONFIG_MAPS, {"metadata": {"name": _one(names)}, "data": _data(flags)}
+            resource, body = CONFIG_MAPS, {"metadata": {"name": _one(names, "configmap")}, "data": _data(flags)}
         case "serviceaccount" | "sa":
-            resource, body = SERVICE_ACCOUNTS, {"metadata": {"name": _one(names)}}
+            resource, body = SERVICE_ACCOUNTS, {"metadata": {"name": _one(names, "serviceaccount")}}
         case "secret":
             if names[:1] != ["generic"]:
                 raise CommandError("only secrets of kind generic can be made here: podbay create secret generic NAME")
             encoded = {key: base64.b64encode(value.encode()).decode() for key, value in _data(flags).items()}
             resource = SECRETS
-            body = {"metadata": {"name": _one(names[1:])}, "data": encoded, "type": flags["type"] or "Opaque"}
+            body = {
+                "metadata": {"name": _one(names[1:], "secret generic")},
+                "data": encoded,
+                "type": flags["type"] or "Opaque",
+            }
         case _:
             raise CommandError(f"Unexpected args: [{' '.join(flags.words)}]")
     obj: dict[str, Any] = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
@@ -139,9 +143,9 @@ def _from_flags(session: Session, flags: Parsed) -> int:
     return 0
 
 
-def _one(names: list[str]) -> str:
+def _one(names: list[str], kind: str) -> str:
     if len(names) != 1:
-        raise CommandError(f"exactly one NAME is required, got {len(names)}")
+        raise UsageError(f"exactly one NAME is required, got {len(names)}", command=f"create {kind}")
     return names[0]
 
 

@@ -32,7 +32,11 @@ def run(words: list[str]) -> int:
             else "We accept only this format: explain RESOURCE"
         )
     kind, *fields = flags.words[0].split(".")
-    resource = find_resource(kind)
+    try:
+        resource = find_resource(kind)
+    except CommandError as error:
+        sys.stderr.write(error.message + "\n")
+        return 1
     session = Session(flags)
     prefix = f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
     document = json.decode(session.send("GET", f"/openapi/v3/{prefix}"))

@@ -14,7 +14,7 @@ from podbay.api.errors import NotFound, StatusError
 from podbay.api.resources import PODS
 from podbay.client.requests import path
 from podbay.kubectl.commands.create import dry_run, tell
-from podbay.kubectl.errors import CommandError
+from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
 from podbay.kubectl.session import Object, Session
 from podbay.wire import json
@@ -56,9 +56,9 @@ def run(words: list[str]) -> int:
     mode = dry_run(flags)
     attached = flags["attach"] if "attach" in flags.given else flags["stdin"]
     if flags["rm"] and not attached:
-        raise CommandError("--rm should only be used for attached containers")
+        raise UsageError("--rm should only be used for attached containers")
     if attached and mode != "none":
-        raise CommandError(
+        raise UsageError(
             "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)"
         )
     session = Session(flags)
@@ -82,7 +82,7 @@ def run(words: list[str]) -> int:
 def pod_from(flags: Parsed) -> Object:
     """Return the pod that the flags describe, with the empty values that kubectl prints. Raises CommandError."""
     if not flags.words:
-        raise CommandError("NAME is required for run")
+        raise UsageError("NAME is required for run")
     name, *arguments = [*flags.words, *(flags.after or [])]
     _check(flags)
     container: Object = {"name": name, "image": flags["image"], "resources": {}}
@@ -115,7 +115,7 @@ def restart_policy(flags: Parsed) -> str:
     """Return the pod's restart policy. Raises CommandError."""
     given = str(flags["restart"]) or ("OnFailure" if flags["stdin"] else "Always")
     if given not in ("Always", "OnFailure", "Never"):
-        raise CommandError(f"invalid restart policy: {given}, valid values are: Always, OnFailure, Never")
+        raise UsageError(f"invalid restart policy: {given}")
     return given
 
 
@@ -139,13 +139,13 @@ def _check(flags: Parsed) -> None:
     if not flags["image"]:
         raise CommandError('required flag(s) "image" not set' if "image" not in flags.given else "--image is required")
     if not _IMAGE.fullmatch(flags["image"]):
-        raise CommandError(f'invalid image name "{flags["image"]}": invalid reference format')
+        raise CommandError(f'Invalid image name "{flags["image"]}": invalid reference format')
     if flags["tty"] and not flags["stdin"]:
-        raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
+        raise UsageError("-i/--stdin is required for containers with -t/--tty=true")
     if flags["expose"]:
         raise CommandError("--expose needs services, which podbay does not support yet")
     if flags["port"] and not re.fullmatch(r"[+-]?[0-9]+", flags["port"]):
-        raise CommandError("--port must be a number")
+        raise CommandError(f'strconv.Atoi: parsing "{flags["port"]}": invalid syntax')
 
 
 def _variable(text: str) -> Object:

@@ -135,13 +135,15 @@ def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str]]
 def _wait(session: Session, target: tuple[Resource, str, str], met: Met | None, deadline: float) -> bool:
     """Return whether the condition was met in time. Raises NotFound if there is no such object to begin with."""
     resource, namespace, name = target
+    seen = False
     while True:
         try:
             current = session.get(resource, name, namespace)
         except NotFound:
-            if met is None:
+            if met is None and seen:
                 return True
             raise
+        seen = True
         if met is not None and met(current):
             return True
         left = deadline - time.monotonic()
