@@ -62,6 +62,7 @@ state = "{self.directory}/state"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{SANDBOX_IMAGE}"
   restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".cni]
@@ -80,6 +81,12 @@ state = "{self.directory}/state"
             command = [binary("containerd", "containerd"), "--config", str(self.directory / "config.toml")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         asyncio.run(self._answering())
+
+    @property
+    def pid(self) -> int:
+        """Return its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Kill it without warning; what runs under it goes on."""

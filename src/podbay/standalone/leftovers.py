@@ -1,0 +1,137 @@
+"""Removes what a killed containerd left behind: shims, tasks, network namespaces and addresses of no sandbox.
+
+Takes one containerd's directories and what CRI lists; acts on processes, mounts and files. A containerd that is killed
+while it makes a sandbox forgets it, and no later start of it cleans that up.
+Invariant: only what is older than the running containerd is touched, so nothing that is being made now; and only what
+lies under this containerd's own directories, or names its socket.
+Source: https://github.com/containerd/containerd/blob/main/runtime/v2/README.md ; the host-local CNI plugin.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+_RUNC_ROOT: Final = Path("/run/containerd/runc/k8s.io")
+_CNI_CACHE: Final = Path("/var/lib/cni/results")
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerdPlace:
+    """One containerd: its state directory, its socket, where host-local keeps addresses, its pid, runc or crun."""
+
+    state: Path
+    socket: Path
+    addresses: Path
+    pid: int
+    low_level_runtime: str
+
+
+def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
+    """Remove everything of unknown ids; ``known`` are those of the sandboxes and containers that CRI lists.
+
+    Returns what was removed. Blocking. Raises OSError only if containerd has gone meanwhile.
+    """
+    since = _started_s(place.pid)
+    removed = [f"task {key}" for key in _sweep_tasks(place, known, since)]
+    removed += [f"shim {pid}" for pid in _sweep_shims(place, known, since)]
+    removed += [f"network namespace {name}" for name in _sweep_network_namespaces(place, since)]
+    removed += [f"address {name}" for name in _sweep_addresses(place, known, since)]
+    for what in removed:
+        _log.info("removed what a killed containerd left behind: %s", what)
+    return removed
+
+
+def _sweep_tasks(place: ContainerdPlace, known: frozenset[str], since: float) -> Iterator[str]:
+    """End and remove tasks that containerd does not know any more."""
+    for bundle in _entries(_tasks(place)):
+        if bundle.name in known or not _is_older(bundle, since):
+            continue
+        command = [place.low_level_runtime, "--root", str(_RUNC_ROOT), "delete", "--force", bundle.name]
+        subprocess.run(command, capture_output=True, check=False)
+        subprocess.run(["umount", "-l", str(bundle / "rootfs")], capture_output=True, check=False)
+        shutil.rmtree(bundle, ignore_errors=True)
+        yield bundle.name
+
+
+def _sweep_shims(place: ContainerdPlace, known: frozenset[str], since: float) -> Iterator[int]:
+    """End shims of this containerd's socket that serve no known sandbox."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            words = [word.decode(errors="replace") for word in (process / "cmdline").read_bytes().split(b"\0")]
+            if "containerd-shim" not in words[0] or str(place.socket) not in words or "-id" not in words:
+                continue
+            pid = int(process.name)
+            if words[words.index("-id") + 1] not in known and _started_s(pid) < since:
+                os.kill(pid, signal.SIGKILL)
+                yield pid
+
+
+def _sweep_network_namespaces(place: ContainerdPlace, since: float) -> Iterator[str]:
+    """Remove network namespaces that no task is in."""
+    used = set()
+    for bundle in _entries(_tasks(place)):
+        with contextlib.suppress(OSError, ValueError):
+            namespaces = json.loads((bundle / "config.json").read_bytes())["linux"]["namespaces"]
+            used |= {namespace.get("path", "") for namespace in namespaces}
+    for mark in _entries(place.state / "io.containerd.grpc.v1.cri" / "netns"):
+        if str(mark) not in used and _is_older(mark, since):
+            subprocess.run(["umount", "-l", str(mark)], capture_output=True, check=False)
+            with contextlib.suppress(OSError):
+                mark.unlink()
+                yield mark.name
+
+
+def _sweep_addresses(place: ContainerdPlace, known: frozenset[str], since: float) -> Iterator[str]:
+    """Free addresses that were given to sandboxes that are no more."""
+    for network in _entries(place.addresses):
+        try:
+            lock = (network / "lock").open("a")
+        except OSError:
+            continue
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for address in _entries(network):
+                if address.name in ("lock",) or address.name.startswith("last_reserved_ip") or not address.is_file():
+                    continue
+                owner = address.read_text().split()[:1]
+                if owner and owner[0] not in known and _is_older(address, since):
+                    address.unlink(missing_ok=True)
+                    for cached in _CNI_CACHE.glob(f"{network.name}-{owner[0]}-*"):
+                        cached.unlink(missing_ok=True)
+                    yield address.name
+
+
+def _tasks(place: ContainerdPlace) -> Path:
+    return place.state / "io.containerd.runtime.v2.task" / "k8s.io"
+
+
+def _entries(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _is_older(path: Path, since: float) -> bool:
+    # A bind mount over the file hides its own times, but a namespace file has none that could be later.
+    try:
+        return path.lstat().st_ctime < since
+    except OSError:
+        return False
+
+
+def _started_s(pid: int) -> float:
+    """Return when a process started, in seconds since the epoch."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    # Compared with the times of files, so it is the kernel's clock that counts, not an injected one.
+    booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    return int(booted.split()[1]) + int(fields[19]) / _TICKS_PER_S
