@@ -41,9 +41,7 @@ def examine(say: Callable[[str], None]) -> int:
             say(f"missing  {what}: {error}")
     say(f"ok       cgroups: {_cgroups()}" if cgroups.hierarchies() else "missing  cgroups: mount /sys/fs/cgroup")
     if not _has_capability(24):
-        say(
-            "note     CAP_SYS_RESOURCE is not held: oom scores cannot be lowered, so they are not (pods run all the same)"
-        )
+        say("note     CAP_SYS_RESOURCE is not held: oom scores are not lowered, and pods run all the same")
     if not Path("/proc/sys/net/ipv4/ip_forward").exists():
         missing += 1
         say("missing  IP forwarding: the kernel has no IPv4")
