@@ -20,7 +20,7 @@ _APPLETS: Final = (
     "sleep", "sort", "stat", "stty", "sync", "tail", "tar", "tee", "test", "top", "touch", "tr", "true", "uname",
     "vi", "wc", "wget", "which", "xargs", "yes", "httpd", "md5sum", "sha256sum", "netstat", "awk", "expr", "find",
     "mkfifo", "pidof", "ping", "readlink", "rmdir", "route", "timeout", "tty", "usleep", "nproc", "od",
-    "base64", "killall",
+    "base64", "killall", "truncate",
 )  # fmt: skip
 _SERVER: Final = b"""#!/bin/sh
 # Answers every request with the name of the host, and ends when it is asked to.

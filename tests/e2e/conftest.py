@@ -1,0 +1,51 @@
+"""The clusters that the end-to-end tests share: made once, gone at the end."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podbay.standalone.images.example import build_example
+from tests.e2e.harness import RealCluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here."""
+    for item in items:
+        if "tests/e2e" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("images")
+    found = {name: directory / f"{name}.tar" for name in ("kubia", "busybox")}
+    for name, path in found.items():
+        build_example(name, path)
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, archives: dict[str, Path]) -> Iterator[RealCluster]:
+    """Two nodes, with the example images."""
+    assert os.geteuid() == 0, "the end-to-end tests need root, because containers do: run them with sudo"
+    made = RealCluster(f"e2e-{uuid.uuid4().hex[:6]}", tmp_path_factory.mktemp("cluster"))
+    try:
+        made.up("--nodes", "2")
+        for path in archives.values():
+            made.podbay("image", "import", str(path), "--name", made.name)
+        yield made
+    finally:
+        made.life("destroy")
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[RealCluster]:
+    """Give a name for a cluster of the test's own; whatever the test made is destroyed."""
+    made = RealCluster(f"own-{uuid.uuid4().hex[:6]}", tmp_path)
+    try:
+        yield made
+    finally:
+        made.podbay("destroy", "--name", made.name, check=False)
