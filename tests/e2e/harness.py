@@ -52,7 +52,9 @@ class RealCluster:
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
         self.directory = directory
-        self.environment = {**os.environ, "KUBECONFIG": str(directory / "kubeconfig"), "HOME": str(directory)}
+        # A server runs in another directory: a relative PYTHONPATH would give it another podbay than the tested one.
+        ours = {"KUBECONFIG": str(directory / "kubeconfig"), "HOME": str(directory), "PYTHONPATH": str(ROOT / "src")}
+        self.environment = {**os.environ, **ours}
 
     def podbay(self, *arguments: str, check: bool = True, stdin: str | None = None) -> Finished:
         """Run podbay's command line."""
