@@ -94,7 +94,7 @@ for _name in ("timestamp", "merge"):  # a merge that is no key is a word like an
     _Loader.add_constructor(_TAG + _name, lambda loader, node: loader.construct_scalar(node))
 
 
-class _Dumper(_BaseDumper):  # type: ignore[misc]
+class _Dumper(_BaseDumper):  # type: ignore[misc]  # as _Loader
     """Block style; lists flush with their key, as kubectl prints them."""
 
 

@@ -105,7 +105,7 @@ class Archive:
             file = self._tar.extractfile(self._members[member])
             if file is None:
                 raise ClusterError(f"the archive's {member} is no file")
-            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # what tarfile gives reads as a file does
             blobs.append(Blob(digest, member=member))
             layers.append({"mediaType": _LAYER, "digest": digest, "size": self._members[member].size})
         manifest = {

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -68,7 +68,7 @@ def remove(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
         )
         if status == 404:
             raise ClusterError(f"there is no image {full}")
-        asyncio.run(_on_nodes(cluster, lambda runtime, wanted=str(full): runtime.remove_image(wanted)))  # type: ignore[misc]
+        _remove_everywhere(cluster, str(full))
         say(f"removed {full}")
     admin.close()
 
@@ -113,11 +113,15 @@ def _pull_everywhere(cluster: Cluster, name: str) -> None:
     asyncio.run(_on_nodes(cluster, lambda runtime: runtime.pull_image(name)))
 
 
-async def _on_nodes(cluster: Cluster, act: Callable[[CriRuntime], object]) -> None:
+def _remove_everywhere(cluster: Cluster, name: str) -> None:
+    asyncio.run(_on_nodes(cluster, lambda runtime: runtime.remove_image(name)))
+
+
+async def _on_nodes(cluster: Cluster, act: Callable[[CriRuntime], Awaitable[object]]) -> None:
     async def one(index: int) -> None:
         runtime = CriRuntime(str(cluster.node(index).socket), RealClock())
         try:
-            await act(runtime)  # type: ignore[misc]
+            await act(runtime)
         except RuntimeFailure as error:
             raise ClusterError(f"node {cluster.node(index).name}: {error.message}") from None
         finally:

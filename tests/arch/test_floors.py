@@ -1,0 +1,82 @@
+"""The house's floors: imports only go down, and every folder has its floor.
+
+The rules are in ``.importlinter``; ``docs/architecture.md`` tells them in words.
+"""
+
+import ast
+import configparser
+
+import pytest
+from importlinter import cli
+
+from tests.arch.tree import ROOT, SOURCE, calls, package
+
+# What decides, and so may neither wait nor ask anybody: the same arguments always give the same answer.
+DECIDING = (
+    "podbay.api",
+    "podbay.kubelet.plan",
+    "podbay.kubelet.status",
+    "podbay.kubelet.observed",
+    "podbay.scheduler.cycle",
+    "podbay.scheduler.filters",
+    "podbay.scheduler.snapshot",
+    "podbay.client.requests",
+    "podbay.client.event_correlation",
+)
+IMPURE = (
+    "asyncio", "aiohttp", "grpclib", "http", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "random",
+    "podbay.client.rest", "podbay.client.transport", "podbay.client.informer", "podbay.client.reflector",
+    "podbay.cri.client", "podbay.lib.tasks", "podbay.serving", "podbay.store",
+)  # fmt: skip
+
+
+def contracts() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter")
+    return parser
+
+
+def floors() -> list[list[str]]:
+    lines = contracts()["importlinter:contract:floors"]["layers"].strip().splitlines()
+    return [[name.strip() for name in line.split("|")] for line in lines]
+
+
+def within(name: str, folders: tuple[str, ...]) -> bool:
+    return any(name == folder or name.startswith(f"{folder}.") for folder in folders)
+
+
+def test_every_import_rule_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.lint_imports(config_filename=str(ROOT / ".importlinter"), no_cache=True)
+    assert code == 0, capsys.readouterr().out
+
+
+def test_every_folder_has_a_floor() -> None:
+    placed = sorted(name for floor in floors() for name in floor)
+    there = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+    assert placed == there, "place a new folder in .importlinter and docs/architecture.md before it gets code"
+    assert contracts()["importlinter:contract:floors"]["exhaustive"] == "True"
+
+
+def test_no_module_stands_outside_the_floors() -> None:
+    assert sorted(path.name for path in SOURCE.glob("*.py")) == ["__init__.py", "__main__.py"]
+
+
+def test_what_decides_neither_waits_nor_asks() -> None:
+    deciding = [module for module in package() if within(module.name, DECIDING)]
+    assert [name for name in DECIDING if not any(within(module.name, (name,)) for module in deciding)] == []
+    imported = {module.name: [name for name in module.imports() if within(name, IMPURE)] for module in deciding}
+    assert {name: found for name, found in imported.items() if found} == {}
+    assert [
+        module.name for module in deciding if any(isinstance(f, ast.AsyncFunctionDef) for f in module.functions())
+    ] == []
+
+
+def test_tasks_are_made_in_one_place() -> None:
+    makers = {"create_task", "ensure_future", "TaskGroup"}
+    found = {module.name for module in package() for _, name in calls(module) if name.rpartition(".")[2] in makers}
+    assert found == {"podbay.lib.tasks"}
+
+
+def test_threads_are_made_by_the_stores_writer_and_the_command_line_only() -> None:
+    found = {module.name for module in package() if module.imports() & {"threading", "concurrent.futures"}}
+    assert {name for name in found if not within(name, ("podbay.kubectl",))} == {"podbay.store.sqlite_writer"}
