@@ -66,8 +66,8 @@ class FakeRuntime:
         self._activity = activity or Activity()
         self._timing = timing
         self._addresses = ipaddress.ip_network(pod_cidr)
-        self._pullable = pullable
-        self._behaviour = behaviour
+        self.pullable = pullable
+        self.behaviour = behaviour
         self._sandboxes: dict[str, Sandbox] = {}
         self._host_network: set[str] = set()
         self._containers: dict[str, _Held] = {}
@@ -175,7 +175,7 @@ class FakeRuntime:
                 annotations=dict(config.annotations),
                 log_path=config.log_path,
             ),
-            self._behaviour(config),
+            self.behaviour(config),
         )
         self.configs[key] = config
         return key
@@ -243,7 +243,7 @@ class FakeRuntime:
     async def pull_image(self, name: str) -> str:
         """Fetch an image if it can be pulled."""
         await self._called("pull_image", self._timing.pull_s)
-        if self._pullable is not None and name not in self._pullable:
+        if self.pullable is not None and name not in self.pullable:
             raise RuntimeFailure(
                 "NOT_FOUND",
                 f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {name}: not found',

@@ -75,7 +75,6 @@ class Kubelet:
         self._source.on_change(self._pod_changed)
         self._workers: dict[str, Worker] = {}
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
-        self._image_ids: dict[str, str] = {}
         self._scope = TaskScope()
         self._hooks = hooks or Hooks()
         self._fetched: dict[tuple[str, str, str], Object] = {}
@@ -174,18 +173,9 @@ class Kubelet:
         except (NotFound, Conflict):
             return  # it is gone, or another pod has its name
 
-    async def image_ids(self, seen: Observed) -> Mapping[str, str]:
-        """Return for each image reference of a pod's containers how its status names the image."""
-        for container in seen.containers:
-            reference = container.image_ref
-            if reference and reference not in self._image_ids:
-                image = await self.runtime.image(reference)
-                digests = image.digests if image is not None else ()
-                self._image_ids[reference] = digests[0] if digests else reference
-            self._owners[container.id] = container.labels.get(POD_UID, "")
-        for sandbox in seen.sandboxes:
-            self._owners[sandbox.id] = sandbox.uid
-        return self._image_ids
+    def own(self, uid: str, seen: Observed) -> None:
+        """Remember whose the runtime's sandboxes and containers are, for when their ends are told."""
+        self._owners.update(dict.fromkeys([c.id for c in seen.containers] + [s.id for s in seen.sandboxes], uid))
 
     def remove_files(self, pod: Mapping[str, Any]) -> None:
         """Remove a pod's directories. Raises OSError."""
@@ -205,10 +195,7 @@ class Kubelet:
             worker = self._workers[uid] = Worker(self, new)
             self._scope.start(self._work(worker), name=f"pod {uid}")
         elif int(new["metadata"]["resourceVersion"]) > int(worker.pod["metadata"]["resourceVersion"]):
-            if _meaning(worker.pod) != _meaning(new):
-                worker.take(new)
-            else:
-                worker.pod = new
+            worker.hear(new)
 
     async def _work(self, worker: Worker) -> None:
         try:
@@ -216,6 +203,7 @@ class Kubelet:
         finally:
             if worker.removed:
                 self._workers.pop(worker.uid, None)
+                self.images.forget(worker.pod)
                 self._owners = {key: uid for key, uid in self._owners.items() if uid != worker.uid}
 
     async def _hear(self) -> None:
@@ -270,15 +258,3 @@ class Kubelet:
 
     def _known_uids(self) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self._source.objects.values()} | set(self._workers)
-
-
-def _meaning(pod: Mapping[str, Any]) -> Any:
-    """Return what of a pod a worker acts upon: not its status, which the worker itself writes."""
-    metadata = pod["metadata"]
-    return (
-        pod["spec"],
-        metadata.get("deletionTimestamp"),
-        metadata.get("deletionGracePeriodSeconds"),
-        metadata.get("labels"),
-        metadata.get("annotations"),
-    )

@@ -8,6 +8,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upst
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from podbay.api.errors import StatusError
@@ -16,6 +17,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerConfig, ContainerState, RuntimeFailure
 from podbay.kubelet import sandboxes
 from podbay.kubelet.backoffs import Backoffs
+from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
@@ -34,6 +36,14 @@ Answer = TypeVar("Answer")
 
 class Ending(Exception):
     """The pod is to end: what was being done for it was given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a start: the container, if it was made and started; else when to try again."""
+
+    made: Container | None = None
+    retry_s: float | None = None
 
 
 class Executor:
@@ -65,13 +75,13 @@ class Executor:
         kept = [c for c in seen.containers if c.state is ContainerState.EXITED]
         for old in seen.sandboxes[1:]:
             await kubelet.runtime.remove_sandbox(old.id)
-        sandbox = await kubelet.runtime.sandbox_status(sandbox_id)
+        sandbox = await kubelet.observer.sandbox(sandbox_id)
         if kubelet.config.is_real:
             kubelet.files.write_hosts(pod, sandbox.ips, sandboxes.hostname_of(pod))
         return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
 
-    async def start(self, start: StartContainer, seen: Observed) -> float | None:
-        """Start a container; return when to try again if it could not be. Raises Ending, RuntimeFailure."""
+    async def start(self, start: StartContainer, seen: Observed) -> Outcome:
+        """Start a container. Raises Ending, RuntimeFailure."""
         kubelet, name = self._kubelet, start.name
         container = next(c for c in self._pod["spec"]["containers"] if c["name"] == name)
         sandbox = seen.sandbox
@@ -80,10 +90,10 @@ class Executor:
         def tell(kind: str, reason: str, message: str) -> None:
             self._worker.tell(kind, reason, message, _path(name))
 
-        def waits(reason: str, message: str, retry_s: float, told: str = "") -> float:
+        def waits(reason: str, message: str, retry_s: float, told: str = "") -> Outcome:
             self.waiting[name] = (reason, message)
             tell("Warning", "Failed", f"Error: {told or message}")
-            return retry_s
+            return Outcome(retry_s=retry_s)
 
         newest = seen.newest(name)
         now = kubelet.clock.now().timestamp()
@@ -120,7 +130,7 @@ class Executor:
             return waits("RunContainerError", error.message, _TELL_AGAIN_S)
         tell("Normal", "Started", f"Started container {name}")
         self.waiting.pop(name, None)
-        return None
+        return Outcome(made=await kubelet.observer.container(container_id))
 
     async def stop_all(self, seen: Observed) -> None:
         """Stop every container that runs, all at once; return when all have ended."""
@@ -146,7 +156,7 @@ class Executor:
         for entry in waiting:
             name = entry.name
             held.add(name)
-            delay = _go_duration(self.backoffs.delay_s(name))
+            delay = go_duration(self.backoffs.delay_s(name))
             message = f"back-off {delay} restarting failed container={name} pod={whose}"
             self.waiting[name] = ("CrashLoopBackOff", message)
             told = f"Back-off restarting failed container {name} in pod {whose}"
@@ -232,10 +242,3 @@ async def _outcome(work: Coroutine[Any, Any, Answer]) -> Answer | Exception:
 
 def _path(name: str) -> str:
     return f"spec.containers{{{name}}}"
-
-
-def _go_duration(seconds: float) -> str:
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    return f"{whole // 60}m{whole % 60}s"

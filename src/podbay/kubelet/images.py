@@ -7,17 +7,22 @@ Source: https://kubernetes.io/docs/concepts/containers/images/
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from podbay.api.images import parse_image_name
-from podbay.cri.runtime import Runtime, RuntimeFailure
+from podbay.cri.runtime import Image, Runtime, RuntimeFailure
 from podbay.kubelet.backoffs import Backoffs
+from podbay.kubelet.durations import go_duration
 from podbay.lib.clock import Clock
 
 Tell = Callable[[str, str, str], None]  # type, reason, message
 _AT_ONCE: Final = 3
 _TELL_AGAIN_S: Final = 2.0
+_INSPECT_AGAIN_S: Final = 10.0
+_LOOK_AGAIN_S: Final = 60.0
+_REMEMBERED: Final = 1000
 
 
 class PullProblem(Exception):
@@ -40,28 +45,59 @@ class Images:
         self._errors: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._shown: dict[str, str] = {}
 
     async def ensure(self, pod: Mapping[str, Any], container: Mapping[str, Any], tell: Tell) -> str:
-        """Return the image's reference. Raises PullProblem, RuntimeFailure."""
+        """Return the image's reference. Raises PullProblem; RuntimeFailure if the runtime is away."""
         name = container["image"]
         policy = container.get("imagePullPolicy", "IfNotPresent")
         try:
             full = str(parse_image_name(name))
         except ValueError as error:
-            message = f'Failed to apply default image tag "{name}": couldn\'t parse image name "{name}": {error}'
+            message = f'Failed to apply default image tag "{name}": {error}'
             tell("Warning", "InspectFailed", message)
-            raise PullProblem("InvalidImageName", message, 60.0) from None
+            raise PullProblem("InvalidImageName", message, _LOOK_AGAIN_S) from None
         lock = self._locks.setdefault(full, asyncio.Lock())
         async with lock:
-            present = await self._runtime.image(full)
-            if policy == "Never" and present is None:
-                message = f'Container image "{name}" is not present with pull policy of Never'
-                tell("Warning", "ErrImageNeverPull", message)
-                raise PullProblem("ErrImageNeverPull", message, 60.0)
-            if present is not None and policy != "Always":
+            present = None if policy == "Always" else await self._find(name, full, tell)
+            if present is not None:
                 tell("Normal", "Pulled", f'Container image "{name}" already present on machine')
                 return present.id
+            if policy == "Never":
+                message = f'Container image "{name}" is not present with pull policy of Never'
+                tell("Warning", "ErrImageNeverPull", message)
+                raise PullProblem("ErrImageNeverPull", message, _LOOK_AGAIN_S)
             return await self._pull(f"{pod['metadata']['uid']}/{full}", name, full, tell)
+
+    async def shown(self, reference: str) -> str:
+        """Return how a pod's status names an image: by its digest, if it has one. Raises RuntimeFailure."""
+        if reference not in self._shown:
+            image = await self._runtime.image(reference)
+            if image is None:
+                return reference
+            self._remember(image)
+        return self._shown.get(reference, reference)
+
+    def forget(self, pod: Mapping[str, Any]) -> None:
+        """Forget the failures of a pod that is gone."""
+        for container in pod["spec"]["containers"]:
+            with contextlib.suppress(ValueError):
+                key = f"{pod['metadata']['uid']}/{parse_image_name(container['image'])}"
+                self._errors.pop(key, None)
+                self._backoffs.forget(key)
+
+    async def _find(self, name: str, full: str, tell: Tell) -> Image | None:
+        try:
+            found = await self._runtime.image(full)
+        except RuntimeFailure as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            message = f'Failed to inspect image "{name}": {error}'
+            tell("Warning", "InspectFailed", message)
+            raise PullProblem("ImageInspectError", message, _INSPECT_AGAIN_S) from None
+        if found is not None:
+            self._remember(found)
+        return found
 
     async def _pull(self, key: str, name: str, full: str, tell: Tell) -> str:
         now = self._clock.now().timestamp()
@@ -84,24 +120,20 @@ class Images:
                 self._errors[key] = (f"ErrImagePull: {error}", now)
                 tell("Warning", "Failed", f'Failed to pull image "{name}": {error}')
                 raise PullProblem("ErrImagePull", str(error), _TELL_AGAIN_S) from None
+        ended = self._clock.monotonic()
         self._errors.pop(key, None)
         self._backoffs.forget(key)
         image = await self._runtime.image(reference)
-        ended = self._clock.monotonic()
+        if image is not None:
+            self._remember(image)
+        took, waited = go_duration(ended - began), go_duration(ended - asked)
         size = image.size_bytes if image is not None else 0
-        tell(
-            "Normal",
-            "Pulled",
-            f'Successfully pulled image "{name}" in {_duration(ended - began)} ({_duration(ended - asked)} including'
-            f" waiting). Image size: {size} bytes.",
-        )
+        pulled = f'Successfully pulled image "{name}" in {took} ({waited} including waiting). Image size: {size} bytes.'
+        tell("Normal", "Pulled", pulled)
         return image.id if image is not None else reference
 
-
-def _duration(seconds: float) -> str:
-    """Return a duration as Go prints it, to the millisecond."""
-    if seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    if seconds < 60:
-        return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
-    return f"{int(seconds // 60)}m{seconds % 60:.3f}".rstrip("0").rstrip(".") + "s"
+    def _remember(self, image: Image) -> None:
+        self._shown.pop(image.id, None)
+        self._shown[image.id] = image.digests[0] if image.digests else image.id
+        if len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]

@@ -24,6 +24,7 @@ class Observer:
         self._clock = clock
         self._ended: dict[str, Container] = {}
         self._sandbox_status: dict[str, Sandbox] = {}
+        self._found: set[str] | None = None
 
     async def all(self) -> dict[str, Observed]:
         """Return everything the runtime has, without details, by pod uid. Raises RuntimeFailure."""
@@ -32,6 +33,7 @@ class Observer:
         ids = {c.id for c in containers} | {s.id for s in sandboxes}
         self._ended = {key: value for key, value in self._ended.items() if key in ids}
         self._sandbox_status = {key: value for key, value in self._sandbox_status.items() if key in ids}
+        self._found = uids
         return {
             uid: observed(
                 [s for s in sandboxes if s.uid == uid], [c for c in containers if c.labels.get(POD_UID) == uid]
@@ -48,6 +50,26 @@ class Observer:
         sandboxes = [await self._sandbox(s) for s in rough_sandboxes]
         containers = [await self._container(c) for c in rough_containers]
         return observed([s for s in sandboxes if s is not None], [c for c in containers if c is not None])
+
+    def has_nothing(self, uid: str) -> bool:
+        """Tell whether the runtime is known to have nothing of a pod for which this kubelet has done nothing yet.
+
+        Only this node's kubelet makes anything, so what was not there when everything was listed is not there now.
+        """
+        return self._found is not None and uid not in self._found
+
+    async def sandbox(self, sandbox_id: str) -> Sandbox:
+        """Return a sandbox that was just made, with its addresses. Raises RuntimeFailure."""
+        found = await self._runtime.sandbox_status(sandbox_id)
+        self._remember(found)
+        return found
+
+    async def container(self, container_id: str) -> Container:
+        """Return a container with everything. Raises RuntimeFailure."""
+        found = await self._runtime.container_status(container_id)
+        if found.state is ContainerState.EXITED:
+            self._ended[container_id] = found
+        return found
 
     def has_ended(self, container_id: str) -> bool:
         """Tell whether a container was seen to have ended."""
@@ -68,14 +90,11 @@ class Observer:
         if known is not None:
             return known
         try:
-            status = await self._runtime.container_status(rough.id)
+            return await self.container(rough.id)
         except RuntimeFailure as error:
             if error.code == "NOT_FOUND":
                 return None
             raise
-        if status.state is ContainerState.EXITED:
-            self._ended[rough.id] = status
-        return status
 
     async def _sandbox(self, rough: Sandbox) -> Sandbox | None:
         if not rough.ready:
@@ -84,11 +103,12 @@ class Observer:
         if known is not None:
             return known
         try:
-            status = await self._runtime.sandbox_status(rough.id)
+            return await self.sandbox(rough.id)
         except RuntimeFailure as error:
             if error.code == "NOT_FOUND":
                 return None
             raise
-        if status.ips:
-            self._sandbox_status[rough.id] = status
-        return status
+
+    def _remember(self, sandbox: Sandbox) -> None:
+        if sandbox.ready and sandbox.ips:
+            self._sandbox_status[sandbox.id] = sandbox

@@ -71,14 +71,18 @@ def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float) -> Plan:
     for container in containers:
         name = container["name"]
         newest = seen.newest(name)
-        if newest is not None and newest.state in (ContainerState.RUNNING, ContainerState.UNKNOWN):
+        if newest is not None and newest.state is ContainerState.UNKNOWN:
+            # Nobody knows whether it runs: it is killed first, so that there are never two of it.
+            message = 'Container is in "unknown" state, try killing it before restart'
+            stop.append(StopContainer(name, newest.id, message))
+        elif newest is not None and newest.state is ContainerState.RUNNING:
             alive = True
             if newest.annotations.get(CONTAINER_HASH, container_hash(container)) == container_hash(container):
                 continue
             message = f"Container {name} definition changed, will be restarted"
             stop.append(StopContainer(name, newest.id, message))
         elif newest is not None and newest.state is ContainerState.EXITED:
-            if not _shall_run(newest, policy):
+            if not shall_run(newest, policy):
                 continue
             left = backoffs.left_s(name, newest.finished_at / 1e9, now)
             if left > 0:
@@ -97,7 +101,7 @@ def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float) -> Plan:
 
 def _without_sandbox(pod: Pod, seen: Observed, policy: str, wanted: list[str]) -> Plan:
     """Plan for a pod whose sandbox is not there yet, or died and took its containers along."""
-    candidates = [name for name in wanted if _shall_run(seen.newest(name), policy)]
+    candidates = [name for name in wanted if shall_run(seen.newest(name), policy)]
     if not candidates:
         return Plan(remove=superseded(seen, wanted))
     return Plan(
@@ -113,7 +117,7 @@ def container_hash(container: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{container['name']}\0{container['image']}".encode()).hexdigest()[:8]
 
 
-def _shall_run(newest: Container | None, policy: str) -> bool:
+def shall_run(newest: Container | None, policy: str) -> bool:
     """Tell whether a container is to be (re)started, back-off left aside."""
     if newest is None or newest.state is not ContainerState.EXITED:
         return True
@@ -121,10 +125,13 @@ def _shall_run(newest: Container | None, policy: str) -> bool:
 
 
 def attempt_of(pod: Pod, seen: Observed, name: str) -> int:
-    """Return the number of a container's next incarnation: one more than was ever seen or told."""
+    """Return the number of a container's next incarnation: one more than was ever seen or told.
+
+    One that was made and never started is made again under its own number: that is no restart.
+    """
     newest = seen.newest(name)
     if newest is not None:
-        return newest.attempt + 1
+        return newest.attempt + (newest.state is not ContainerState.CREATED)
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         if status.get("name") == name and status.get("containerID"):
             return int(status.get("restartCount", 0)) + 1

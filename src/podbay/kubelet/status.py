@@ -12,6 +12,7 @@ from typing import Any
 from podbay.api.qos import qos_class
 from podbay.cri.runtime import Container, ContainerState
 from podbay.kubelet.observed import Observed
+from podbay.kubelet.plan import shall_run
 from podbay.wire.times import format_nano_time
 
 Object = dict[str, Any]
@@ -92,7 +93,9 @@ def _container_status(
         state = _state(newest, about)
         if "running" in state:
             status["ready"] = status["started"] = True
-        if waiting is not None and newest.state is ContainerState.EXITED and not terminating:
+        # Why it waits is told only of one that will be tried again; of another its end is the last word.
+        again = shall_run(newest, pod["spec"].get("restartPolicy", "Always")) and not terminating
+        if waiting is not None and newest.state is ContainerState.EXITED and again:
             status["lastState"] = state
             status["state"] = _waiting(*waiting)
         else:

@@ -9,18 +9,18 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from podbay.api.errors import StatusError
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
-from podbay.cri.runtime import ContainerState, RuntimeFailure
+from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
 from podbay.kubelet.admission import has_finished
 from podbay.kubelet.execute import Ending, Executor
-from podbay.kubelet.observed import Observed
+from podbay.kubelet.observed import Observed, observed
 from podbay.kubelet.plan import Plan, plan
 from podbay.kubelet.status import Circumstances, pod_status
 from podbay.lib.backoff import Backoff
@@ -44,6 +44,7 @@ class Worker:
         self.uid: str = pod["metadata"]["uid"]
         self.pod = pod
         self.removed = False
+        self._is_new = True
         self.woken = asyncio.Event()
         self.ending = asyncio.Event()
         self._held = False
@@ -74,6 +75,13 @@ class Worker:
         if "deletionTimestamp" in pod["metadata"]:
             self.ending.set()
         self.wake()
+
+    def hear(self, pod: Object) -> None:
+        """Take a newer version of the pod; only if it asks for something else there is something to do."""
+        if _meaning(pod) != _meaning(self.pod):
+            self.take(pod)
+        else:
+            self.pod = pod
 
     def remove(self) -> None:
         """Hear that the API server has forgotten the pod."""
@@ -176,11 +184,16 @@ class Worker:
         if self._failure is not None:
             return False, await self.write(seen)
         todo = plan(self.pod, seen, self._executor.backoffs, self._kubelet.clock.now().timestamp())
-        again = [await self._act(todo, seen), await self.write(await self._look())]
-        return False, min((seconds for seconds in again if seconds is not None), default=None)
+        seen, again = await self._act(todo, seen)
+        unwritten_s = await self.write(seen)
+        if unwritten_s is not None:
+            again.append(unwritten_s)
+        return False, min(again, default=None)
 
     async def _look(self) -> Observed:
-        seen = await self._kubelet.observer.pod(self.uid)
+        observer = self._kubelet.observer
+        is_new, self._is_new = self._is_new, False
+        seen = Observed() if is_new and observer.has_nothing(self.uid) else await observer.pod(self.uid)
         if self._kubelet.config.is_real:
             for container in seen.containers:
                 if container.state is ContainerState.EXITED and container.id not in self._messages:
@@ -188,11 +201,15 @@ class Worker:
                     self._messages[container.id] = found
         return seen
 
-    async def _act(self, todo: Plan, seen: Observed) -> float | None:
-        """Do what was planned; return when to look again. Raises Ending, RuntimeFailure, TransportError."""
+    async def _act(self, todo: Plan, seen: Observed) -> tuple[Observed, list[float]]:
+        """Do what was planned; return what is there then, and when to look again.
+
+        Raises Ending, RuntimeFailure, TransportError.
+        """
         executor, runtime = self._executor, self._kubelet.runtime
         executor.note_waiting(todo.waiting, seen)
         again = [waiting.left_s for waiting in todo.waiting]
+        is_sure = not (todo.kill or todo.stop or todo.remove or todo.stop_sandbox)
         if todo.kill:
             if todo.sandbox_changed:
                 self.tell("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
@@ -208,15 +225,19 @@ class Worker:
                     await told
         for stop in todo.stop:
             await executor.stop_one(stop, seen)
+        made: list[Container] = []
         for start in todo.start:
-            left = await executor.start(start, seen)
-            if left is not None:
-                again.append(left)
+            outcome = await executor.start(start, seen)
+            is_sure = is_sure and outcome.made is not None
+            made += [outcome.made] if outcome.made else []
+            again += [outcome.retry_s] if outcome.retry_s is not None else []
         for container_id in todo.remove:
             await runtime.remove_container(container_id)
         if todo.stop_sandbox and seen.sandbox is not None:
             await runtime.stop_sandbox(seen.sandbox.id)
-        return min(again) if again else None
+        if is_sure:
+            return observed(seen.sandboxes, [*made, *seen.containers]), again
+        return await self._look(), again
 
     async def _terminate(self, seen: Observed) -> float | None:
         """End a pod that is being deleted: stop, tell, and let the API server forget it."""
@@ -245,12 +266,14 @@ class Worker:
     async def write(self, seen: Observed) -> float | None:
         """Write the status; return when to try again if the API server would not have it."""
         kubelet = self._kubelet
+        kubelet.own(self.uid, seen)
+        references = {c.image_ref for c in seen.containers if c.image_ref}
         about = Circumstances(
             now=format_time(kubelet.clock.now()),
             host_ip=kubelet.config.address,
             runtime_name=kubelet.runtime_name,
             waiting=self._executor.waiting,
-            image_ids=await kubelet.image_ids(seen),
+            image_ids={reference: await kubelet.images.shown(reference) for reference in references},
             messages=self._messages,
             oom_killed=frozenset(self._oom),
             failure=self._failure,
@@ -266,9 +289,17 @@ class Worker:
         if written is not None and not self.removed:
             newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
             if newer:
-                marked = "deletionTimestamp" in written["metadata"]
-                was_marked = "deletionTimestamp" in self.pod["metadata"]
-                self.pod = written
-                if marked and not was_marked:
-                    self.take(written)
+                self.hear(written)  # its watch event will be no news any more
         return None
+
+
+def _meaning(pod: Mapping[str, Any]) -> Any:
+    """Return what of a pod a worker acts upon: not its status, which the worker itself writes."""
+    metadata = pod["metadata"]
+    return (
+        pod["spec"],
+        metadata.get("deletionTimestamp"),
+        metadata.get("deletionGracePeriodSeconds"),
+        metadata.get("labels"),
+        metadata.get("annotations"),
+    )

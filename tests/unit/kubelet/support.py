@@ -57,10 +57,12 @@ class BreakableTransport:
     def __init__(self, inner: InProcessTransport) -> None:
         self._inner = inner
         self.is_cut = False
+        self.sent: list[str] = []
 
     async def send(self, request: Request) -> Response:
         if self.is_cut:
             raise TransportError("connection refused")
+        self.sent.append(f"{request.method} {request.target.partition('?')[0]}")
         return await self._inner.send(request)
 
     async def close(self) -> None:

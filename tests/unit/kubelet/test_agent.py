@@ -1,10 +1,11 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
 from podbay.cri.runtime import ContainerState
-from tests.unit.kubelet.support import NODE, House, condition, house, pod
+from tests.unit.kubelet.support import NODE, House, Object, condition, house, pod
 
 
 @pytest.fixture
@@ -176,6 +177,46 @@ async def test_a_changed_image_makes_the_container_anew(home: House) -> None:
     main = await home.container()
     assert main["restartCount"] == 1 and main["image"].endswith("busybox:2") and "running" in main["state"]
     assert ("Normal", "Killing", "Container main definition changed, will be restarted") in await home.told()
+
+
+async def test_a_change_that_the_answer_to_a_status_brings_is_acted_upon(home: House) -> None:
+    await home.run(pod(image="busybox:1"))
+    write = home.kubelet.status_writer.write
+
+    async def write_and_hear_of_a_change(obj: Mapping[str, Any], status: Object) -> Object | None:
+        home.kubelet.status_writer.write = write  # type: ignore[method-assign]
+        written = await write(obj, status)
+        assert written is not None
+        later = {**written["metadata"], "resourceVersion": str(int(written["metadata"]["resourceVersion"]) + 1)}
+        containers = [{**written["spec"]["containers"][0], "image": "busybox:2"}]
+        return {**written, "metadata": later, "spec": {**written["spec"], "containers": containers}}
+
+    home.kubelet.status_writer.write = write_and_hear_of_a_change  # type: ignore[method-assign, assignment]
+    (container,) = await home.runtime.containers()
+    home.runtime.end_container(container.id, 1)
+    assert ("Normal", "Killing", "Container main definition changed, will be restarted") in await home.told()
+
+
+async def test_a_pods_start_asks_the_runtime_only_for_what_it_needs(home: House) -> None:
+    home.runtime.add_image("docker.io/library/busybox:latest")
+    home.runtime.calls.clear()
+    await home.run(pod())
+    assert home.runtime.calls == [
+        "run_sandbox",
+        "sandbox_status",
+        "image",
+        "create_container",
+        "start_container",
+        "container_status",
+    ]
+
+
+async def test_a_pods_start_writes_its_status_twice(home: House) -> None:
+    await home.run()
+    home.link.sent.clear()
+    await home.run(pod())
+    statuses = [request for request in home.link.sent if request.endswith("/pods/p/status")]
+    assert statuses == ["PATCH /api/v1/namespaces/default/pods/p/status"] * 2
 
 
 async def test_a_dead_sandbox_is_made_anew_with_its_containers(home: House) -> None:
