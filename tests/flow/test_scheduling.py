@@ -127,3 +127,75 @@ async def test_a_pod_that_waits_is_looked_at_again_after_five_minutes(cluster: C
     await cluster.create(pod("gpu", nodeSelector={"gpu": "true"}))
     await cluster.pass_time(599)
     assert [count for reason, _, count in await cluster.events_of("gpu") if reason == "FailedScheduling"] == [2]
+
+
+async def test_a_gated_pod_waits_until_its_last_gate_is_gone(cluster: Cluster) -> None:
+    await cluster.create(pod("gated", schedulingGates=[{"name": "example.com/a"}, {"name": "example.com/b"}]))
+    waiting = await cluster.pod("gated")
+    assert condition(waiting, "PodScheduled") == {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+        "lastProbeTime": None,
+        "lastTransitionTime": None,
+    }
+    for gates in ([{"name": "example.com/b"}], []):
+        assert await cluster.phase("gated") == "Pending"
+        assert await cluster.events_of("gated") == []
+        open_ = await cluster.pod("gated")
+        await cluster.rest.update(PODS, {**open_, "spec": {**open_["spec"], "schedulingGates": gates}})
+        await cluster.settle()
+    assert await cluster.phase("gated") == "Running"
+
+
+async def test_a_pod_that_keeps_apart_waits_until_the_other_has_gone(cluster: Cluster) -> None:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    await cluster.create(pod("one", labels={"app": "web"}, affinity=apart))
+    await cluster.create(pod("two", labels={"app": "web"}, affinity=apart))
+    assert condition(await cluster.pod("two"), "PodScheduled")["message"] == (
+        "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. preemption: 0/1 nodes are available:"
+        " 1 No preemption victims found for incoming pod."
+    )
+    await cluster.rest.delete(PODS, "one", namespace="default")
+
+    async def runs() -> bool:
+        return await cluster.phase("two") == "Running"
+
+    await cluster.until(runs)
+
+
+async def test_a_pod_follows_the_pod_that_it_wants_to_be_with(empty_cluster: Cluster) -> None:
+    await empty_cluster.add_node("node-1")
+    await empty_cluster.add_node("node-2")
+    term = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"tier": "back"}},
+        "matchLabelKeys": ["app"],
+    }
+    together = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    await empty_cluster.create(pod("other", labels={"app": "web", "tier": "back"}, nodeName="node-1"))
+    await empty_cluster.create(pod("db", labels={"app": "db", "tier": "back"}, nodeName="node-2"))
+    await empty_cluster.create(pod("follower", labels={"app": "db"}, affinity=together))
+    made = await empty_cluster.pod("follower")
+    assert made["spec"]["nodeName"] == "node-2"
+    (kept,) = made["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert kept["labelSelector"]["matchExpressions"] == [{"key": "app", "operator": "In", "values": ["db"]}]
+
+
+async def test_a_group_spreads_over_zones(empty_cluster: Cluster) -> None:
+    for number in range(4):
+        await empty_cluster.add_node(f"node-{number}", {"zone": "a" if number < 3 else "b"})
+    spread = [
+        {
+            "maxSkew": 1,
+            "topologyKey": "zone",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"app": "web"}},
+        }
+    ]
+    for number in range(4):
+        await empty_cluster.create(pod(f"web-{number}", labels={"app": "web"}, topologySpreadConstraints=spread))
+    placed = [(await empty_cluster.pod(f"web-{number}"))["spec"]["nodeName"] for number in range(4)]
+    assert placed.count("node-3") == 2

@@ -22,6 +22,14 @@ _UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
 _CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
 _RETURNS_OBJECT: Final = (resources.PODS, resources.SERVICE_ACCOUNTS)
 _TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_GATED: Final = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+}
 
 
 def prepare_create(resource: Resource, obj: Object) -> None:
@@ -29,6 +37,9 @@ def prepare_create(resource: Resource, obj: Object) -> None:
     if resource is resources.PODS:
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
         _admit_pod(obj)
+        _settle_label_keys(obj)
+        if obj.get("spec", {}).get("schedulingGates"):
+            obj["status"]["conditions"] = [dict(_GATED)]
     elif resource is resources.NAMESPACES:
         obj["status"] = {"phase": "Active"}
         finalizers = obj.setdefault("spec", {}).setdefault("finalizers", [])
@@ -172,6 +183,33 @@ def _admit_pod(pod: Object) -> None:
     for key in _TOLERATED:
         if not any(_tolerates(toleration, key) for toleration in tolerations):
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+
+
+def _settle_label_keys(pod: Object) -> None:
+    """Put the values that the pod's own labels have into the selectors of its affinity, as they are now."""
+    labels = pod["metadata"].get("labels") or {}
+    affinity = pod.get("spec", {}).get("affinity") or {}
+    for kind in ("podAffinity", "podAntiAffinity"):
+        terms = affinity.get(kind) or {}
+        weighted = terms.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        for term in [
+            *(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or ()),
+            *(one.get("podAffinityTerm") or {} for one in weighted),
+        ]:
+            selector = term.get("labelSelector")
+            if selector is None:
+                continue
+            for name, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
+                selector["matchExpressions"] = [
+                    *(selector.get("matchExpressions") or ()),
+                    *(
+                        {"key": k, "operator": operator, "values": [labels[k]]}
+                        for k in term.get(name) or ()
+                        if k in labels
+                    ),
+                ]
+            if not selector["matchExpressions"]:
+                del selector["matchExpressions"]
 
 
 def _tolerates(toleration: Object, key: str) -> bool:

@@ -10,10 +10,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from podbay.scheduler.affinity_terms import LabelsOfNamespace
 from podbay.scheduler.filters import Plugin, Refusal, refusal_of
+from podbay.scheduler.pod_affinity import PodAffinityFilter
+from podbay.scheduler.scores import total_scores
 from podbay.scheduler.snapshot import NodeState, PodNeeds
+from podbay.scheduler.topology_spread import SpreadFilter
 
 _NO_NODES: Final = "no nodes available to schedule pods"
+
+
+def _no_labels(namespace: str) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +34,20 @@ class Decision:
 
 
 def decide(
-    pod: Mapping[str, Any], needs: PodNeeds, states: Collection[NodeState], choose: Callable[[Sequence[str]], str]
+    pod: Mapping[str, Any],
+    needs: PodNeeds,
+    states: Collection[NodeState],
+    choose: Callable[[Sequence[str]], str],
+    labels_of: LabelsOfNamespace = _no_labels,
 ) -> Decision:
-    """Filter, score, and choose among the best."""
+    """Filter, score, and choose among the best. ``labels_of`` gives the labels of a namespace."""
     if not states:
         return Decision(message=_NO_NODES)
+    spread, neighbours = SpreadFilter(pod, needs, states), PodAffinityFilter(needs, states, labels_of)
     refusals: list[Refusal] = []
     fitting: list[NodeState] = []
     for state in states:
-        refusal = refusal_of(pod, needs, state)
+        refusal = refusal_of(pod, needs, state) or spread.refusal(state) or neighbours.refusal(state)
         if refusal is None:
             fitting.append(state)
         else:
@@ -42,23 +55,11 @@ def decide(
     if not fitting:
         message = explain(refusals, preempts=pod["spec"].get("preemptionPolicy") != "Never")
         return Decision(message=message, refused_by=frozenset(refusal.plugin for refusal in refusals))
-    scores = {state.name: least_allocated(needs, state) for state in fitting}
-    best = max(scores.values())
-    return Decision(node=choose([name for name, score in scores.items() if score == best]))
-
-
-def least_allocated(needs: PodNeeds, state: NodeState) -> int:
-    """Return 0 to 100: how much of cpu and memory would be left, averaged over those that the node has."""
-    asked = {
-        "cpu": needs.non_zero_milli_cpu + state.non_zero_milli_cpu,
-        "memory": needs.non_zero_memory_bytes + state.non_zero_memory_bytes,
-    }
-    scores = []
-    for name, amount in asked.items():
-        have = state.allocatable.get(name, 0)
-        if have:
-            scores.append(0 if amount > have else (have - amount) * 100 // have)
-    return sum(scores) // len(scores) if scores else 0
+    if len(fitting) == 1:
+        return Decision(node=fitting[0].name)
+    scores = total_scores(pod, needs, states, fitting, labels_of)
+    best = max(scores)
+    return Decision(node=choose([s.name for s, score in zip(fitting, scores, strict=True) if score == best]))
 
 
 def explain(refusals: Sequence[Refusal], *, preempts: bool) -> str:

@@ -5,7 +5,8 @@ pods could help. The order of the plugins is upstream's: the first that refuses 
 Source: https://kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -26,6 +27,12 @@ class Plugin(StrEnum):
     NODE_AFFINITY = "NodeAffinity"
     NODE_PORTS = "NodePorts"
     NODE_RESOURCES_FIT = "NodeResourcesFit"
+    POD_TOPOLOGY_SPREAD = "PodTopologySpread"
+    INTER_POD_AFFINITY = "InterPodAffinity"
+
+
+# What these say of one node depends on the pods of all.
+CLUSTER_WIDE: Final = frozenset({Plugin.POD_TOPOLOGY_SPREAD, Plugin.INTER_POD_AFFINITY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +61,23 @@ def node_name(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
 
 def taints(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse nodes with a taint that keeps the pod away; the first of them is told."""
-    for taint in state.spec.get("taints") or ():
-        if taint.get("effect") in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
-            told = f"{{{taint['key']}: {taint.get('value', '')}}}"
-            return Refusal(Plugin.TAINT_TOLERATION, (f"node(s) had untolerated taint {told}",))
-    return None
+    taint = _untolerated_taint(pod, state)
+    if taint is None:
+        return None
+    told = f"{{{taint['key']}: {taint.get('value', '')}}}"
+    return Refusal(Plugin.TAINT_TOLERATION, (f"node(s) had untolerated taint {told}",))
 
 
 def affinity(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse nodes that the node selector or the required node affinity leaves out."""
-    selector: Mapping[str, str] = pod["spec"].get("nodeSelector") or {}
-    fits = all(state.labels.get(key) == value for key, value in selector.items())
+    if matches_node_affinity(pod, state):
+        return None
     terms = _required_terms(pod)
-    if fits and terms is not None:
-        named = _named_nodes(terms)
-        if named is not None and state.name not in named:
-            # Upstream does not even look at nodes that the affinity leaves out by name.
-            return Refusal(Plugin.NODE_AFFINITY, (f"node(s) didn't satisfy plugin(s) [{Plugin.NODE_AFFINITY}]",))
-        fits = matches_node_selector_terms(terms, state.labels, {"metadata.name": state.name})
-    return None if fits else Refusal(Plugin.NODE_AFFINITY, ("node(s) didn't match Pod's node affinity/selector",))
+    named = None if terms is None or not _matches_node_selector(pod, state) else _named_nodes(terms)
+    if named is not None and state.name not in named:
+        # Upstream does not even look at nodes that the affinity leaves out by name.
+        return Refusal(Plugin.NODE_AFFINITY, (f"node(s) didn't satisfy plugin(s) [{Plugin.NODE_AFFINITY}]",))
+    return Refusal(Plugin.NODE_AFFINITY, ("node(s) didn't match Pod's node affinity/selector",))
 
 
 def host_ports(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
@@ -119,7 +124,7 @@ def refusal_of(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
 
 
 def helps(
-    refused_by: Collection[Plugin], pod: Pod, needs: PodNeeds, before: NodeState | None, after: NodeState
+    refused_by: AbstractSet[Plugin], pod: Pod, needs: PodNeeds, before: NodeState | None, after: NodeState
 ) -> bool:
     """Tell whether a node's change could help a pod: one of the plugins that refused it everywhere now takes the node.
 
@@ -127,11 +132,26 @@ def helps(
     """
     if not refused_by:
         return True
+    if refused_by & CLUSTER_WIDE and (before is None or before.labels != after.labels):
+        return True
     return any(
         FILTERS[plugin](pod, needs, after) is None
         and (before is None or FILTERS[plugin](pod, needs, before) is not None)
-        for plugin in refused_by
+        for plugin in refused_by - CLUSTER_WIDE
     )
+
+
+def matches_node_affinity(pod: Pod, state: NodeState) -> bool:
+    """Tell whether a node is one that a pod's node selector and required node affinity mean."""
+    if not _matches_node_selector(pod, state):
+        return False
+    terms = _required_terms(pod)
+    return terms is None or matches_node_selector_terms(terms, state.labels, {"metadata.name": state.name})
+
+
+def has_untolerated_taint(pod: Pod, state: NodeState) -> bool:
+    """Tell whether a node has a taint that keeps a pod away."""
+    return _untolerated_taint(pod, state) is not None
 
 
 def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
@@ -144,6 +164,19 @@ def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     if (toleration.get("operator") or "Equal") == "Exists":
         return True
     return bool(key) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def _untolerated_taint(pod: Pod, state: NodeState) -> Mapping[str, Any] | None:
+    for taint in state.spec.get("taints") or ():
+        if taint.get("effect") in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
+            found: Mapping[str, Any] = taint
+            return found
+    return None
+
+
+def _matches_node_selector(pod: Pod, state: NodeState) -> bool:
+    selector: Mapping[str, str] = pod["spec"].get("nodeSelector") or {}
+    return all(state.labels.get(key) == value for key, value in selector.items())
 
 
 def _tolerated(pod: Pod, taint: Mapping[str, Any]) -> bool:

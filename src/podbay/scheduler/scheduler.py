@@ -10,11 +10,11 @@ Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from podbay.api.errors import NotFound, StatusError
-from podbay.api.resources import NODES, PODS
+from podbay.api.resources import NAMESPACES, NODES, PODS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer, key_of
 from podbay.client.rest import Object, Rest
@@ -24,7 +24,7 @@ from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 from podbay.scheduler.bind import bind, write_condition
 from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
-from podbay.scheduler.filters import helps
+from podbay.scheduler.filters import CLUSTER_WIDE, helps
 from podbay.scheduler.queue import SchedulingQueue, Waiting
 from podbay.scheduler.snapshot import NodeState, Snapshot, needs_of
 from podbay.wire.times import format_time
@@ -44,6 +44,7 @@ class Scheduler:
         self._activity = activity
         self._pods = Informer(rest, PODS, clock, activity)
         self._nodes = Informer(rest, NODES, clock, activity)
+        self._namespaces = Informer(rest, NAMESPACES, clock, activity)
         self._events = EventRecorder(rest, clock, activity, component=NAME)
         self._queue = SchedulingQueue(clock, activity)
         self._snapshot = Snapshot()
@@ -51,15 +52,18 @@ class Scheduler:
         self._slots = asyncio.Semaphore(_WRITES)
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
+        self._namespaces.on_change(self._namespace_changed)
 
     async def run(self) -> None:
         """Schedule until cancelled."""
         async with TaskScope() as scope:
             scope.start(self._pods.run(), name="scheduler pods")
             scope.start(self._nodes.run(), name="scheduler nodes")
+            scope.start(self._namespaces.run(), name="scheduler namespaces")
             scope.start(self._events.run(), name="scheduler events")
             await self._pods.synced.wait()
             await self._nodes.synced.wait()
+            await self._namespaces.synced.wait()
             try:
                 while True:
                     key = await self._queue.pop()
@@ -78,7 +82,7 @@ class Scheduler:
             self._queue.remove(key)
             return
         needs = needs_of(pod)
-        decision = decide(pod, needs, list(self._snapshot.nodes()), random.choice)
+        decision = decide(pod, needs, list(self._snapshot.nodes()), random.choice, self._labels_of)
         if decision.node:
             self._assumed.add(key)
             self._snapshot.place(key, decision.node, needs)
@@ -137,6 +141,8 @@ class Scheduler:
             self._assumed.discard(key)
             self._queue.remove(key)
             self._snapshot.place(key, new["spec"]["nodeName"], needs_of(new))
+            if old is None or _as_neighbour(old) != _as_neighbour(new):
+                self._wake_cluster_wide()
         elif new is not None and _waits(new):
             if key not in self._assumed and (old is None or _wishes(old) != _wishes(new)):
                 self._queue.add(key, _priority(new))
@@ -144,6 +150,20 @@ class Scheduler:
             self._assumed.discard(key)
             self._queue.remove(key)
             self._left(self._snapshot.displace(key))
+            self._wake_cluster_wide()
+
+    def _namespace_changed(self, old: Object | None, new: Object | None) -> None:
+        if (old or {}).get("metadata", {}).get("labels") != (new or {}).get("metadata", {}).get("labels"):
+            self._wake_cluster_wide()
+
+    def _labels_of(self, namespace: str) -> Mapping[str, str]:
+        found = self._namespaces.get(namespace)
+        labels: Mapping[str, str] = (found or {}).get("metadata", {}).get("labels") or {}
+        return labels
+
+    def _wake_cluster_wide(self) -> None:
+        """Wake whom the other pods keep waiting, wherever those are."""
+        self._queue.wake(lambda waiting: bool(waiting.refused_by & CLUSTER_WIDE))
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
@@ -183,6 +203,11 @@ def _finished(pod: Object) -> bool:
 
 def _priority(pod: Object) -> int:
     return int(pod["spec"].get("priority") or 0)
+
+
+def _as_neighbour(pod: Object) -> tuple[Any, ...]:
+    """Return what of a pod on a node matters to pods elsewhere."""
+    return pod["spec"].get("nodeName"), pod["metadata"].get("labels"), "deletionTimestamp" in pod["metadata"]
 
 
 def _wishes(pod: Object) -> tuple[Any, ...]:

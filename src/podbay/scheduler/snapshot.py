@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from podbay.api.quantity import Quantity
+from podbay.scheduler.affinity_terms import NO_AFFINITY, PodAffinity, pod_affinity
 
 # What a container without requests counts as when nodes are scored, so that such pods spread too.
 NON_ZERO_MILLI_CPU: Final = 100
@@ -23,12 +24,20 @@ HostPort = tuple[str, str, int]  # address, protocol, port
 
 @dataclass(frozen=True, slots=True)
 class PodNeeds:
-    """What a pod asks of a node. Resources in base units (cpu in thousandths)."""
+    """What a pod asks of a node and of its neighbours, and what neighbours may ask of it.
+
+    Resources are in base units (cpu in thousandths).
+    """
 
     requests: Mapping[str, int]
     non_zero_milli_cpu: int
     non_zero_memory_bytes: int
     host_ports: frozenset[HostPort]
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    affinity: PodAffinity = NO_AFFINITY
+    priority: int = 0
+    is_ending: bool = False
 
 
 @dataclass(slots=True)
@@ -38,6 +47,7 @@ class NodeState:
     node: Mapping[str, Any]
     allocatable: Mapping[str, int]
     pods: dict[str, PodNeeds] = field(default_factory=dict)
+    pods_with_affinity: dict[str, PodNeeds] = field(default_factory=dict)
     requested: dict[str, int] = field(default_factory=dict)
     non_zero_milli_cpu: int = 0
     non_zero_memory_bytes: int = 0
@@ -71,10 +81,13 @@ class NodeState:
     def add(self, key: str, needs: PodNeeds) -> None:
         """Count a pod on this node."""
         self.pods[key] = needs
+        if needs.affinity:
+            self.pods_with_affinity[key] = needs
         self._count(needs, 1)
 
     def remove(self, key: str) -> None:
         """Count a pod on this node no more."""
+        self.pods_with_affinity.pop(key, None)
         self._count(self.pods.pop(key), -1)
 
     def _count(self, needs: PodNeeds, sign: int) -> None:
@@ -162,7 +175,18 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
         total[name] = total.get(name, 0) + amount
     milli += overhead.get("cpu", 0)
     memory += overhead.get("memory", 0)
-    return PodNeeds({name: amount for name, amount in total.items() if amount}, milli, memory, frozenset(ports))
+    metadata = pod["metadata"]
+    return PodNeeds(
+        {name: amount for name, amount in total.items() if amount},
+        milli,
+        memory,
+        frozenset(ports),
+        namespace=metadata.get("namespace", ""),
+        labels=metadata.get("labels") or {},
+        affinity=pod_affinity(pod),
+        priority=spec.get("priority") or 0,
+        is_ending="deletionTimestamp" in metadata,
+    )
 
 
 def _requests(container: Mapping[str, Any]) -> dict[str, int]:

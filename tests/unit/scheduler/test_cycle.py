@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from podbay.scheduler.cycle import decide, least_allocated, unschedulable_condition
+from podbay.scheduler.cycle import decide, unschedulable_condition
 from podbay.scheduler.filters import Plugin
+from podbay.scheduler.scores import least_allocated
 from podbay.scheduler.snapshot import NodeState, needs_of
 from tests.unit.scheduler.objects import node, pod, state
 
@@ -40,8 +41,8 @@ def test_a_tie_is_left_to_chance() -> None:
 
 def test_the_score_is_the_mean_of_what_is_left_of_cpu_and_memory() -> None:
     one = pod(cpu="1", memory="2Gi")
-    assert least_allocated(needs_of(one), state(node(cpu="4", memory="8Gi"))) == 75
-    assert least_allocated(needs_of(one), state(node(cpu="2", memory="8Gi"))) == (50 + 75) // 2
+    assert least_allocated(one, needs_of(one), state(node(cpu="4", memory="8Gi"))) == 75
+    assert least_allocated(one, needs_of(one), state(node(cpu="2", memory="8Gi"))) == (50 + 75) // 2
 
 
 def test_the_message_counts_nodes_by_reason_and_says_whether_preemption_could_help() -> None:

@@ -18,11 +18,11 @@ from podbay.api.validation.field_errors import (
     not_supported,
     required,
 )
+from podbay.api.validation.label_selectors import NO_OPERATOR, validate_expression
 
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
-_NO_OPERATOR: Final = "not a valid selector operator"
 
 
 def validate_node_affinity(affinity: Mapping[str, Any], path: str) -> list[Cause]:
@@ -107,32 +107,10 @@ def _without_seconds(toleration: Mapping[str, Any]) -> dict[str, Any]:
 def _term(term: Mapping[str, Any], path: str, *, check_values: bool) -> list[Cause]:
     causes = []
     for i, expression in enumerate(term.get("matchExpressions") or ()):
-        causes += _expression(expression, f"{path}.matchExpressions[{i}]", check_values=check_values)
+        here = f"{path}.matchExpressions[{i}]"
+        causes += validate_expression(expression, here, compares=True, check_values=check_values)
     for i, expression in enumerate(term.get("matchFields") or ()):
         causes += _field_expression(expression, f"{path}.matchFields[{i}]")
-    return causes
-
-
-def _expression(expression: Mapping[str, Any], path: str, *, check_values: bool) -> list[Cause]:
-    key, operator = expression.get("key") or "", expression.get("operator") or ""
-    values = expression.get("values") or ()
-    causes = []
-    if operator in ("In", "NotIn"):
-        if not values:
-            causes.append(required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            causes.append(forbidden(f"{path}.values", detail))
-    elif operator in ("Gt", "Lt"):
-        if len(values) != 1:
-            detail = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-            causes.append(required(f"{path}.values", detail))
-    else:
-        causes.append(invalid(f"{path}.operator", operator, _NO_OPERATOR))
-    causes += each_invalid(f"{path}.key", key, names.qualified_name_problems(key))
-    for i, value in enumerate(values if check_values else ()):
-        causes += each_invalid(f"{path}.values[{i}]", value, names.label_value_problems(value))
     return causes
 
 
@@ -141,7 +119,7 @@ def _field_expression(expression: Mapping[str, Any], path: str) -> list[Cause]:
     values = expression.get("values") or ()
     causes = []
     if operator not in ("In", "NotIn"):
-        causes.append(invalid(f"{path}.operator", operator, _NO_OPERATOR))
+        causes.append(invalid(f"{path}.operator", operator, NO_OPERATOR))
     elif len(values) != 1:
         detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
         causes.append(required(f"{path}.values", detail))

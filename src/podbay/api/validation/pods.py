@@ -29,10 +29,17 @@ from podbay.api.validation.metadata import (
     validate_metadata,
     validate_metadata_update,
 )
+from podbay.api.validation.neighbours import validate_pod_affinity, validate_topology_spread
 from podbay.api.validation.placement import (
     validate_node_affinity,
     validate_tolerations,
     validate_tolerations_update,
+)
+from podbay.api.validation.scheduling_gates import (
+    validate_gates,
+    validate_gates_on_create,
+    validate_gates_update,
+    with_gated_fields_of,
 )
 from podbay.api.validation.unsupported import unsupported_in_pod
 from podbay.api.validation.volumes import validate_volumes
@@ -56,7 +63,7 @@ _IP_TEXT: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
 
 def validate_pod(pod: Mapping[str, Any]) -> list[Cause]:
     """Return what is wrong with a new pod."""
-    causes = _metadata_and_spec(pod)
+    causes = _metadata_and_spec(pod) + validate_gates_on_create(pod.get("spec") or {})
     if (pod.get("spec") or {}).get("ephemeralContainers"):
         causes.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
     return causes
@@ -72,7 +79,8 @@ def validate_pod_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[
     causes += _deadline_update(now, before)
     old_tolerations = before.get("tolerations") or ()
     causes += validate_tolerations_update(now.get("tolerations") or (), old_tolerations, "spec.tolerations")
-    changes = list(_changes(_with_updatable_of(now, before), before, "spec"))
+    causes += validate_gates_update(now, before)
+    changes = list(_changes(with_gated_fields_of(_with_updatable_of(now, before), before), before, "spec"))
     if changes:
         detail = f"pod updates may not change fields other than {_UPDATABLE}\n" + "".join(changes)
         causes.append(forbidden("spec", detail))
@@ -161,6 +169,11 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     affinity = spec.get("affinity") or {}
     if affinity.get("nodeAffinity") is not None:
         causes += validate_node_affinity(affinity["nodeAffinity"], "spec.affinity.nodeAffinity")
+    for kind in ("podAffinity", "podAntiAffinity"):
+        if affinity.get(kind) is not None:
+            causes += validate_pod_affinity(affinity[kind], f"spec.affinity.{kind}")
+    causes += validate_topology_spread(spec.get("topologySpreadConstraints") or (), "spec.topologySpreadConstraints")
+    causes += validate_gates(spec)
     causes += _names(spec)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= _MOST_SECONDS:

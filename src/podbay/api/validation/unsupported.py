@@ -79,8 +79,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     # No token is mounted and no service exists yet: neither says anything that is not so.
     **_honoured("automountServiceAccountToken", "enableServiceLinks"),
     "dnsPolicy": Values(("ClusterFirst", "ClusterFirstWithHostNet", "Default")),
-    "affinity": Fields({"nodeAffinity": Fields(_honoured("requiredDuringSchedulingIgnoredDuringExecution"))}),
-    "tolerations": _YES,
+    **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),
     "priority": Values((0,)),
     "preemptionPolicy": Values(("PreemptLowerPriority",)),
     "hostUsers": _TRUE,
@@ -101,12 +100,7 @@ def unsupported_in_pod(pod: Mapping[str, Any]) -> list[Cause]:
 def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
     """Return a cause for each field of a node that nothing acts upon."""
     spec = node.get("spec") or {}
-    causes = [forbidden("spec.configSource", FIELD_TEXT)] if spec.get("configSource") else []
-    return causes + [
-        forbidden(f"spec.taints[{i}].effect", VALUE_TEXT)
-        for i, taint in enumerate(spec.get("taints") or ())
-        if taint.get("effect") == "PreferNoSchedule"
-    ]
+    return [forbidden("spec.configSource", FIELD_TEXT)] if spec.get("configSource") else []
 
 
 def unsupported_in_service_account(account: Mapping[str, Any]) -> list[Cause]:
