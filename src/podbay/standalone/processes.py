@@ -28,10 +28,18 @@ def start(command: Sequence[str], *, log: Path, pid_file: Path, environment: Map
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd="/",
-            env={**os.environ, **(environment or {})},
+            env={**_environment(), **(environment or {})},
         )
+    process.returncode = 0  # it is watched by its pid: Popen is not to look after it, nor to warn that it still runs
     write_pid(pid_file, process.pid)
     return process.pid
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment for a process that starts elsewhere: relative places to import from would be lost."""
+    paths = os.environ.get("PYTHONPATH", "")
+    absolute = os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep) if path)
+    return {**os.environ, **({"PYTHONPATH": absolute} if paths else {})}
 
 
 def write_pid(pid_file: Path, pid: int) -> None:
