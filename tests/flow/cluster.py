@@ -7,7 +7,7 @@ Invariant: every part has its own identity and goes through the API server, as i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -190,6 +190,19 @@ class Cluster:
         except NotFound:
             return False
         return True
+
+    @asynccontextmanager
+    async def watching(self, resource: Resource, namespace: str, seen: list[Object]) -> AsyncIterator[None]:
+        """Collect the frames that a watcher of a namespace gets during a block."""
+
+        async def follow(batches: AsyncIterator[Sequence[Object]]) -> None:
+            async for frames in batches:
+                seen.extend(frames)
+
+        async with self.rest.watch(resource, namespace=namespace) as batches, TaskScope() as scope:
+            scope.start(follow(batches), name="watcher")
+            yield
+            await self.settle()
 
     async def label_node(self, name: str, **labels: str | None) -> None:
         await self.rest.patch(NODES, name, {"metadata": {"labels": labels}})

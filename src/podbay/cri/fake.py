@@ -64,7 +64,7 @@ class FakeRuntime:
     ) -> None:
         self._clock = clock
         self._activity = activity or Activity()
-        self._timing = timing
+        self.timing = timing
         self._addresses = ipaddress.ip_network(pod_cidr)
         self.pullable = pullable
         self.behaviour = behaviour
@@ -88,7 +88,7 @@ class FakeRuntime:
 
     async def run_sandbox(self, config: SandboxConfig) -> str:
         """Make a sandbox with an address of its own."""
-        await self._called("run_sandbox", self._timing.sandbox_s)
+        await self._called("run_sandbox", self.timing.sandbox_s)
         for other in self._sandboxes.values():
             if (other.uid, other.name, other.attempt) == (config.uid, config.name, config.attempt):
                 name = f"{config.name}_{config.namespace}_{config.uid}_{config.attempt}"
@@ -146,7 +146,7 @@ class FakeRuntime:
 
     async def create_container(self, sandbox_id: str, config: ContainerConfig, sandbox: SandboxConfig) -> str:
         """Make a container; its image must be there."""
-        await self._called("create_container", self._timing.create_s)
+        await self._called("create_container", self.timing.create_s)
         owner = self._sandboxes.get(sandbox_id)
         if owner is None:
             raise RuntimeFailure("NOT_FOUND", f'failed to find sandbox id "{sandbox_id}": not found')
@@ -182,7 +182,7 @@ class FakeRuntime:
 
     async def start_container(self, container_id: str) -> None:
         """Start a container's life."""
-        await self._called("start_container", self._timing.start_s)
+        await self._called("start_container", self.timing.start_s)
         held = self._held(container_id)
         if held.view.state is not ContainerState.CREATED:
             state = f"CONTAINER_{held.view.state.name}"
@@ -242,7 +242,7 @@ class FakeRuntime:
 
     async def pull_image(self, name: str) -> str:
         """Fetch an image if it can be pulled."""
-        await self._called("pull_image", self._timing.pull_s)
+        await self._called("pull_image", self.timing.pull_s)
         if self.pullable is not None and name not in self.pullable:
             raise RuntimeFailure(
                 "NOT_FOUND",
