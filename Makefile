@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. Both set up what they need.
-.PHONY: setup test test-fast demo lint bench
+.PHONY: setup test test-fast coverage demo lint bench
 export PYTHONDONTWRITEBYTECODE :=
 
 setup:
@@ -10,6 +10,10 @@ test: setup
 
 test-fast: setup
 	@scripts/test -m "not e2e"
+
+coverage: setup
+	@.venv/bin/coverage run -m pytest -q -m "not e2e"
+	@.venv/bin/coverage report --sort=cover
 
 demo: setup
 	@scripts/demo

@@ -3,8 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable
 
-from tests.arch import tree
-from tests.arch.tree import ROOT, Module, calls, modules, package
+from tests.arch.tree import ROOT, SOURCE, Module, calls, modules, of_tests, package
 
 MODULE_LINES = 600
 FUNCTION_LINES = 80
@@ -71,7 +70,7 @@ def test_no_test_is_left_out() -> None:
     def left_out(module: Module) -> set[str]:
         return {ast.unparse(node) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)} & WAYS_OUT
 
-    assert offences(tree.tests(), left_out) == []
+    assert offences(of_tests(), left_out) == []
 
 
 def test_no_test_waits_for_time_to_pass() -> None:
@@ -88,7 +87,7 @@ def test_no_test_waits_for_time_to_pass() -> None:
                     found.append(f"line {call.lineno}: {ast.unparse(call)}")
         return found
 
-    assert offences(tree.tests(), sleeps) == []
+    assert offences(of_tests(), sleeps) == []
 
 
 def test_every_test_is_collected() -> None:
@@ -98,10 +97,10 @@ def test_every_test_is_collected() -> None:
         names = [f.name for f in module.functions() if f.name.startswith("test_")]
         return [] if module.path.name.startswith("test_") or "suites" in module.path.parts else names
 
-    assert offences(tree.tests(), lost) == []
+    assert offences(of_tests(), lost) == []
 
 
 def test_unit_tests_mirror_the_package() -> None:
     unit = ROOT / "tests" / "unit"
     folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
-    assert [str(folder) for folder in folders if not (tree.SOURCE / folder).is_dir()] == []
+    assert [str(folder) for folder in folders if not (SOURCE / folder).is_dir()] == []

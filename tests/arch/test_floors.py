@@ -5,6 +5,7 @@ The rules are in ``.importlinter``; ``docs/architecture.md`` tells them in words
 
 import ast
 import configparser
+import re
 
 import pytest
 from importlinter import cli
@@ -80,3 +81,19 @@ def test_tasks_are_made_in_one_place() -> None:
 def test_threads_are_made_by_the_stores_writer_and_the_command_line_only() -> None:
     found = {module.name for module in package() if module.imports() & {"threading", "concurrent.futures"}}
     assert {name for name in found if not within(name, ("podbay.kubectl",))} == {"podbay.store.sqlite_writer"}
+
+
+def test_the_page_has_the_floors_of_the_rules() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \|", page, re.M)
+    told: dict[int, list[str]] = {}
+    for number, name in rows:
+        told.setdefault(int(number), []).append(name)
+    assert [sorted(told[number]) for number in sorted(told, reverse=True)] == [sorted(floor) for floor in floors()]
+
+
+def test_only_the_storage_reads_and_writes_the_store() -> None:
+    users = {
+        module.name for module in package() if within(module.name, ("podbay.apiserver",)) if "_store." in module.text
+    }
+    assert users == {"podbay.apiserver.storage.cache", "podbay.apiserver.storage.objects"}

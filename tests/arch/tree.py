@@ -31,11 +31,6 @@ class Module:
     tree: ast.Module
 
     @property
-    def is_test(self) -> bool:
-        """Tell whether it is one of the tests."""
-        return self.name.startswith("tests.")
-
-    @property
     def place(self) -> str:
         """Return the path as messages say it."""
         return str(self.path.relative_to(ROOT))
@@ -78,7 +73,7 @@ def package() -> list[Module]:
     return [module for module in modules() if module.name.split(".")[0] == "podbay"]
 
 
-def tests() -> list[Module]:
+def of_tests() -> list[Module]:
     """Return the modules of the tests."""
     return [module for module in modules() if module.name.split(".")[0] == "tests"]
 
