@@ -18,9 +18,13 @@ DECIDING = (
     "podbay.kubelet.plan",
     "podbay.kubelet.status",
     "podbay.kubelet.observed",
+    "podbay.scheduler.affinity_terms",
     "podbay.scheduler.cycle",
     "podbay.scheduler.filters",
+    "podbay.scheduler.pod_affinity",
+    "podbay.scheduler.scores",
     "podbay.scheduler.snapshot",
+    "podbay.scheduler.topology_spread",
     "podbay.client.requests",
     "podbay.client.event_correlation",
 )
