@@ -2,7 +2,8 @@
 
 Takes pods' keys and news about the cluster; gives the next pod to try, by priority and then by age.
 Invariant: a pod that waits is in exactly one of the three places; one that is set aside is tried again after five
-minutes at the latest. An active pod is work in hand; one that waits for the clock or for news is not.
+minutes at the latest. The back-off after a refusal only lets others go first: with nobody active it is not waited for;
+the back-off after an error always is. An active pod is work in hand; one that waits for the clock or for news is not.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/ (the scheduling queue)
 """
 
@@ -44,6 +45,7 @@ class Waiting:
     attempts: int = 0
     failed_at_s: float = 0.0
     refused_by: frozenset[Plugin] = frozenset()
+    met_error: bool = False
 
 
 class SchedulingQueue:
@@ -56,6 +58,7 @@ class SchedulingQueue:
         self._pods: dict[str, Waiting] = {}
         self._active: list[tuple[int, int, str]] = []
         self._ready = asyncio.Event()
+        self._is_idle = False  # ``pop`` waits
         self._timers: Timers[str] = Timers("scheduling queue", clock, self._due)
 
     def add(self, key: str, priority: int) -> None:
@@ -78,13 +81,14 @@ class SchedulingQueue:
         """Keep a pod that fits nowhere until news that could help it."""
         pod = self._failed(key)
         if pod is not None:
-            pod.place, pod.refused_by = Place.ASIDE, frozenset(refused_by)
+            pod.place, pod.refused_by, pod.met_error = Place.ASIDE, frozenset(refused_by), False
             self._timers.set(key, SET_ASIDE_S)
 
     def back_off(self, key: str) -> None:
         """Have a pod that could not be dealt with (the server said no, or nothing) tried again soon."""
         pod = self._failed(key)
         if pod is not None:
+            pod.met_error = True
             self._retry(pod)
 
     def wake(self, could_help: Callable[[Waiting], bool]) -> None:
@@ -97,8 +101,16 @@ class SchedulingQueue:
         """Return the next pod's key; ``done`` must follow. Cancelling takes none."""
         while True:
             while not self._active:
+                early = self._first_in_back_off()
+                if early is not None:
+                    self._activate(early)
+                    continue
                 self._ready.clear()
-                await self._ready.wait()
+                self._is_idle = True
+                try:
+                    await self._ready.wait()
+                finally:
+                    self._is_idle = False
             _, _, key = heapq.heappop(self._active)
             pod = self._pods.get(key)
             if pod is not None and pod.place is Place.ACTIVE:
@@ -132,11 +144,16 @@ class SchedulingQueue:
     def _retry(self, pod: Waiting) -> None:
         """Have a pod tried when its back-off is over, which may be now."""
         left_s = BACKOFF.delay_s(pod.attempts) - (self._clock.monotonic() - pod.failed_at_s)
-        if pod.attempts and left_s > 0:
+        if pod.attempts and left_s > 0 and (pod.met_error or not self._is_idle):
             pod.place = Place.BACKOFF
             self._timers.set(pod.key, left_s)
         else:
             self._activate(pod)
+
+    def _first_in_back_off(self) -> Waiting | None:
+        """Return who is due next of those that back off though nothing failed: with nobody active they need not."""
+        waiting = [pod for pod in self._pods.values() if pod.place is Place.BACKOFF and not pod.met_error]
+        return min(waiting, key=lambda pod: self._timers.due_in_s(pod.key) or 0.0, default=None)
 
     def _activate(self, pod: Waiting) -> None:
         self._timers.clear(pod.key)

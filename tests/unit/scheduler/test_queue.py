@@ -131,3 +131,40 @@ async def test_active_pods_are_work_in_hand_and_others_are_not() -> None:
     assert queue.activity.busy_with() == {}
     await queue.close()
     assert queue.clock.next_due_s() is None
+
+
+async def test_a_back_off_after_a_refusal_is_not_waited_for_when_nobody_else_is_active() -> None:
+    queue = Queue()
+    for key in ("a", "b"):
+        queue.add(key, 0)
+    for key in ("a", "b"):
+        await queue.fails(key)
+    queue.add("c", 0)
+    queue.wake(lambda _: True)
+    assert [await queue.pop() for _ in range(3)] == ["c", "a", "b"]
+    await queue.close()
+
+
+async def test_who_wakes_while_the_scheduler_is_idle_is_tried_at_once() -> None:
+    queue = Queue()
+    queue.add("a", 0)
+    await queue.fails("a")
+    popping = asyncio.ensure_future(queue.pop())
+    await asyncio.sleep(0)
+    queue.wake(lambda _: True)
+    assert await popping == "a"
+    await queue.close()
+
+
+async def test_a_back_off_after_an_error_is_always_waited_for() -> None:
+    queue = Queue()
+    queue.add("a", 0)
+    assert await queue.pop() == "a"
+    queue.back_off("a")
+    queue.done()
+    popping = asyncio.ensure_future(queue.pop())
+    await asyncio.sleep(0)
+    assert not popping.done()
+    await queue.clock.advance(1)
+    assert await popping == "a"
+    await queue.close()
