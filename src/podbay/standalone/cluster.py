@@ -4,6 +4,7 @@ Takes a name; gives paths and settings. Everything of a cluster carries its name
 Invariant: ``state`` outlives a reboot, ``run`` does not need to; settings are written once and then only read.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -193,8 +194,12 @@ def others(name: str) -> list[Settings]:
     """Return the settings of every other cluster on the machine."""
     if not STATE_ROOT.is_dir():
         return []
-    names = [entry.name for entry in STATE_ROOT.iterdir() if (entry / "cluster.json").exists() and entry.name != name]
-    return [Cluster(found).settings() for found in names]
+    found = []
+    for entry in STATE_ROOT.iterdir():
+        if entry.name != name:
+            with contextlib.suppress(ClusterError):  # half made, or being destroyed
+                found.append(Cluster(entry.name).settings())
+    return found
 
 
 def _free_port(ports: range, taken: set[int]) -> int:

@@ -100,8 +100,11 @@ def down(cluster: Cluster, *, say: Say) -> None:
 
 def destroy(cluster: Cluster, *, say: Say) -> None:
     """Remove everything of a cluster: processes, mounts, networks, rules, cgroups, files, kubeconfig entries."""
-    if not cluster.exists() and not cluster.run.exists():
+    if not cluster.exists() and not (cluster.run.is_dir() and any(cluster.run.iterdir())):
         forget_context(cluster)
+        for directory in (cluster.run, cluster.log, cluster.state):
+            with contextlib.suppress(OSError):
+                directory.rmdir()  # of a cluster whose making was cut short
         say(f"there is no cluster {cluster.name}")
         return
     settings = cluster.settings()

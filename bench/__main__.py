@@ -1,0 +1,47 @@
+"""``python -m bench``: measures figures, prints their tables, and writes them into ``docs/benchmarks.md``."""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench import document, machine
+from bench.cluster import BenchError
+from bench.figures import QUICK, Effort
+from bench.table import Section, markdown
+
+FIGURES = ("up", "pods", "rest", "api", "cli")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; return 1 if a figure could not be measured. A goal that is missed is a result."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("figures", nargs="*", choices=[*FIGURES, []], help="which figures; none: all")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, and the document is left alone")
+    parser.add_argument("--install-podman", action="store_true", help="install Debian's podman if it is missing")
+    options = parser.parse_args(arguments)
+    if os.geteuid() != 0:
+        sys.stderr.write("error: containers need root: run it with sudo\n")
+        return 1
+    effort = replace(QUICK if options.quick else Effort(), install_podman=options.install_podman)
+    failed = False
+    for name in options.figures or FIGURES:
+        began = time.monotonic()
+        try:
+            section: Section = importlib.import_module(f"bench.figures.{name}").measure(effort)
+        except (BenchError, OSError, TimeoutError, RuntimeError) as error:
+            sys.stderr.write(f"error: {name}: {error}\n")
+            failed = True
+            continue
+        print(markdown(section))
+        print(f"({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
+        if not options.quick:
+            document.write([section], machine.describe(), FIGURES)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
