@@ -2,13 +2,15 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from podbay.standalone.images.example import build_example
+from tests.e2e.containerd import PrivateContainerd, private_containerd
 from tests.e2e.harness import RealCluster
+from tests.e2e.node import Node, one_node
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,3 +51,17 @@ def another(tmp_path: Path) -> Iterator[RealCluster]:
         yield made
     finally:
         made.podbay("destroy", "--name", made.name, check=False)
+
+
+@pytest.fixture(scope="module")
+def containerd() -> Iterator[PrivateContainerd]:
+    """Run a containerd for the tests of a module."""
+    with private_containerd() as containerd:
+        yield containerd
+
+
+@pytest.fixture
+async def node(containerd: PrivateContainerd) -> AsyncIterator[Node]:
+    """Run a kubelet and an API server for one test."""
+    async with one_node(containerd) as node:
+        yield node

@@ -109,8 +109,10 @@ def _node_may(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> bool:
         case "", "pods/status":
             return info.verb in ("patch", "update") and _owns(info, node, pods_of_node)
         case "", "secrets" | "configmaps" | "serviceaccounts":
-            return info.verb == "get" and any(
-                _refers(pod, info.resource, info.name) for pod in pods_of_node(node, info.namespace, "")
+            verbs = ("get",) if resource == "serviceaccounts" else _READ
+            name = info.name or _selected(info, "metadata.name")
+            return info.verb in verbs and any(
+                _refers(pod, info.resource, name) for pod in pods_of_node(node, info.namespace, "") if name
             )
         case "coordination.k8s.io", "leases":
             if info.namespace != "kube-node-lease":
@@ -125,10 +127,15 @@ def _node_may(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> bool:
 def _names(info: RequestInfo, field: str, wanted: str) -> bool:
     if field == "metadata.name" and info.name:
         return info.name == wanted
+    return _selected(info, field) == wanted
+
+
+def _selected(info: RequestInfo, field: str) -> str:
+    """Return the one value of a field that a list or watch is limited to, or nothing."""
     try:
-        return parse_field_selector(info.query.get("fieldSelector", "")).required(field) == wanted
+        return parse_field_selector(info.query.get("fieldSelector", "")).required(field) or ""
     except ValueError:
-        return False
+        return ""
 
 
 def _owns(info: RequestInfo, node: str, pods_of_node: PodsOfNode) -> bool:

@@ -11,6 +11,7 @@ from podbay.cri.runtime import (
     ContainerConfig,
     ContainerState,
     Image,
+    Propagation,
     RuntimeEvent,
     RuntimeInfo,
     Sandbox,
@@ -24,6 +25,11 @@ _STATES = {
     1: ContainerState.RUNNING,
     2: ContainerState.EXITED,
     3: ContainerState.UNKNOWN,
+}
+_PROPAGATIONS = {
+    Propagation.PRIVATE: pb.PROPAGATION_PRIVATE,
+    Propagation.HOST_TO_CONTAINER: pb.PROPAGATION_HOST_TO_CONTAINER,
+    Propagation.BIDIRECTIONAL: pb.PROPAGATION_BIDIRECTIONAL,
 }
 _MASKED = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -74,7 +80,13 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
         working_dir=config.working_dir,
         envs=[pb.KeyValue(key=key, value=value) for key, value in config.envs],
         mounts=[
-            pb.Mount(container_path=m.container_path, host_path=m.host_path, readonly=m.read_only)
+            pb.Mount(
+                container_path=m.container_path,
+                host_path=m.host_path,
+                readonly=m.read_only,
+                propagation=_PROPAGATIONS[m.propagation],
+                recursive_read_only=m.recursive_read_only,
+            )
             for m in config.mounts
         ],
         labels=dict(config.labels),
@@ -181,6 +193,9 @@ def runtime_info(version: Any, status: Any) -> RuntimeInfo:
         ready=bool(ready and ready.status),
         network_ready=bool(network and network.status),
         message=", ".join(problems),
+        recursive_read_only=any(
+            handler.name == "" and handler.features.recursive_read_only_mounts for handler in status.runtime_handlers
+        ),
     )
 
 

@@ -72,6 +72,14 @@ class SandboxConfig:
     share_process_namespace: bool = False
 
 
+class Propagation(Enum):
+    """Which mounts made later in a mounted directory are seen where."""
+
+    PRIVATE = "private"
+    HOST_TO_CONTAINER = "host to container"
+    BIDIRECTIONAL = "bidirectional"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
     """A path of the host in a container."""
@@ -79,6 +87,8 @@ class Mount:
     container_path: str
     host_path: str
     read_only: bool = False
+    propagation: Propagation = Propagation.PRIVATE
+    recursive_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +186,14 @@ class RuntimeEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
-    """The runtime's name and version, and whether it and its network are ready (else why not)."""
+    """The runtime's name and version, whether it and its network are ready (else why not), and what it can do."""
 
     name: str
     version: str
     ready: bool
     network_ready: bool
     message: str = ""
+    recursive_read_only: bool = False
 
 
 class Runtime(Protocol):

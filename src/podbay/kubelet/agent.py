@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound
@@ -30,6 +30,8 @@ from podbay.kubelet.observed import POD_UID, Observed
 from podbay.kubelet.pod_files import PodFiles
 from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
+from podbay.kubelet.volumes.following import Following
+from podbay.kubelet.volumes.pod_volumes import PodVolumes
 from podbay.kubelet.worker import Worker
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
@@ -70,6 +72,14 @@ class Kubelet:
         self.status_writer = StatusWriter(rest)
         self.events = EventRecorder(rest, clock, activity, component="kubelet", host=config.node_name)
         self.heartbeat = Heartbeat(rest, runtime, config, self._machine, clock, activity)
+        self._following = Following(rest, clock, activity, self._objects_changed)
+        self.volumes = PodVolumes(
+            config.root / "pods",
+            self._following,
+            clock,
+            lambda: self.heartbeat.allocatable,
+            is_real=config.is_real,
+        )
         query = {"fieldSelector": f"spec.nodeName={config.node_name}"}
         self._source = Informer(rest, PODS, clock, activity, query=query)
         self._source.on_change(self._pod_changed)
@@ -87,7 +97,7 @@ class Kubelet:
 
     async def run(self) -> None:
         """Register, then work until cancelled."""
-        async with self._scope as scope:
+        async with self._following, self._scope as scope:
             scope.start(self.events.run(), name="kubelet events")
             await self.heartbeat.register()
             if self._hooks.network_up is not None:
@@ -181,6 +191,13 @@ class Kubelet:
         """Remove a pod's directories. Raises OSError."""
         self.files.remove(pod["metadata"]["uid"])
         shutil.rmtree(sandboxes.log_directory(self.config.log_root, pod), ignore_errors=True)
+
+    def _objects_changed(self, uids: Iterable[str]) -> None:
+        """Hear that config maps or secrets changed that these pods' volumes take their content from."""
+        self.volumes.changed(uids)
+        for uid in uids:
+            if uid in self._workers:
+                self._workers[uid].wake()
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from podbay.api.errors import StatusError
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
-from podbay.cri.runtime import Container, ContainerConfig, ContainerState, RuntimeFailure
+from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Mount, RuntimeFailure
 from podbay.kubelet import sandboxes
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.durations import go_duration
@@ -23,6 +23,7 @@ from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.plan import StartContainer, StopContainer, Waiting
 from podbay.kubelet.resources import linux_resources
+from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -204,7 +205,11 @@ class Executor:
 
         envs = await environment(container, pod, status, fetch, kubelet.heartbeat.allocatable)
         values = dict(envs)
-        mounts = kubelet.files.mounts(pod, container, attempt) if kubelet.config.is_real else []
+        slow = any(m.get("subPath") or m.get("subPathExpr") for m in container.get("volumeMounts") or ())
+        if slow:
+            mounts = await asyncio.to_thread(self._mounts, container, attempt, values)
+        else:
+            mounts = self._mounts(container, attempt, values)
         return sandboxes.container_config(
             pod,
             container,
@@ -216,6 +221,21 @@ class Executor:
             mounts=mounts,
             resources=linux_resources(pod, container, kubelet.memory_bytes),
         )
+
+    def _mounts(self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str]) -> list[Mount]:
+        """Return what is mounted into a container. Raises ConfigurationError, OSError."""
+        kubelet, pod = self._kubelet, self._pod
+        uid, is_real = pod["metadata"]["uid"], kubelet.config.is_real
+        found = volume_mounts(
+            pod,
+            container,
+            values,
+            path_of=lambda volume: kubelet.volumes.path(uid, volume),
+            sub_paths=kubelet.volumes.sub_paths(uid) if is_real else None,
+            recursive_read_only=kubelet.heartbeat.info.recursive_read_only,
+        )
+        taken = {mount.container_path for mount in found}
+        return found + (kubelet.files.mounts(pod, container, attempt, taken) if is_real else [])
 
     async def _unless_ending(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Wait for something long, and give it up if the pod is to end meanwhile. Raises Ending."""

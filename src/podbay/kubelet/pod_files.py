@@ -1,25 +1,19 @@
-"""A pod's files on the node: its directory by uid, volumes, hosts file, termination messages.
+"""A pod's files on the node: its directory by uid, hosts file, termination messages. Its volumes are ``volumes``'.
 
-Takes a pod; makes directories and mounts, gives container mounts. Invariant: everything of a pod is under
+Takes a pod; makes directories, gives the mounts that every container gets. Invariant: everything of a pod is under
 ``pods/<uid>``, so removing that removes all of it; a second call with the same pod changes nothing.
-Source: https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+Source: https://kubernetes.io/docs/concepts/containers/container-environment/
 """
 
 import contextlib
-import ctypes
-import os
-import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from podbay.api.quantity import Quantity
 from podbay.cri.runtime import Mount
+from podbay.kubelet.volumes import mounting
 
 _MESSAGE_LIMIT_BYTES: Final = 4096
-_EMPTY_DIR: Final = "kubernetes.io~empty-dir"
-_LAZY: Final = 2
 
 
 class PodFiles:
@@ -38,11 +32,9 @@ class PodFiles:
         return sorted(entry.name for entry in self._pods.iterdir()) if self._pods.is_dir() else []
 
     def prepare(self, pod: Mapping[str, Any]) -> None:
-        """Make the directory and the volumes. Raises OSError."""
+        """Make the directory. Raises OSError."""
         directory = self.directory(pod["metadata"]["uid"])
         (directory / "containers").mkdir(parents=True, exist_ok=True, mode=0o750)
-        for volume in pod["spec"].get("volumes") or ():
-            self._empty_dir(directory, volume)
 
     def write_hosts(self, pod: Mapping[str, Any], ips: Sequence[str], hostname: str) -> None:
         """Write the pod's hosts file, in place: containers that run see it."""
@@ -63,19 +55,15 @@ class PodFiles:
         ]
         path.write_text("\n".join(lines) + "\n")
 
-    def mounts(self, pod: Mapping[str, Any], container: Mapping[str, Any], attempt: int) -> list[Mount]:
-        """Return a container's mounts, making its termination message file."""
+    def mounts(
+        self, pod: Mapping[str, Any], container: Mapping[str, Any], attempt: int, taken: Collection[str]
+    ) -> list[Mount]:
+        """Return the mounts that a container gets besides its volumes, which have ``taken`` their paths.
+
+        Makes its termination message file.
+        """
         directory = self.directory(pod["metadata"]["uid"])
-        volumes = {volume["name"]: self._volume_path(directory, volume) for volume in pod["spec"].get("volumes") or ()}
-        found = [
-            Mount(
-                container_path=mount["mountPath"],
-                host_path=str(volumes[mount["name"]]),
-                read_only=bool(mount.get("readOnly")),
-            )
-            for mount in container.get("volumeMounts") or ()
-        ]
-        taken = {mount.container_path for mount in found}
+        found = []
         if "/etc/hosts" not in taken:
             found.append(Mount(container_path="/etc/hosts", host_path=str(directory / "etc-hosts")))
         message = self._message_path(pod["metadata"]["uid"], container["name"], attempt)
@@ -96,35 +84,7 @@ class PodFiles:
 
     def remove(self, uid: str) -> None:
         """Unmount and remove everything of a pod. Raises OSError if something cannot go."""
-        directory = self.directory(uid)
-        memory = directory / "volumes" / _EMPTY_DIR
-        if memory.is_dir():
-            for path in memory.iterdir():
-                if os.path.ismount(path):
-                    _unmount(path)
-        if directory.exists():
-            shutil.rmtree(directory)
+        mounting.remove_tree(self.directory(uid))
 
     def _message_path(self, uid: str, name: str, attempt: int) -> Path:
         return self.directory(uid) / "containers" / name / str(attempt)
-
-    def _volume_path(self, directory: Path, volume: Mapping[str, Any]) -> Path:
-        return directory / "volumes" / _EMPTY_DIR / str(volume["name"])
-
-    def _empty_dir(self, directory: Path, volume: Mapping[str, Any]) -> None:
-        path = self._volume_path(directory, volume)
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o777)
-        source = volume.get("emptyDir") or {}
-        if source.get("medium") == "Memory" and not os.path.ismount(path):
-            options = "mode=0777"
-            if source.get("sizeLimit") not in (None, "0", 0):
-                options += f",size={Quantity.parse(source['sizeLimit']).value}"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True, capture_output=True)
-
-
-def _unmount(path: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.umount2(str(path).encode(), _LAZY) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(path))

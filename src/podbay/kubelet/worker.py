@@ -176,6 +176,7 @@ class Worker:
             await self._executor.stop_all(seen)
             if seen.sandbox is not None:
                 await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
+            await self._kubelet.volumes.tear_down(self.uid)
             return False, None
         if self._failure is None and seen.is_nothing:
             self._failure = await self._kubelet.refusal(self.pod)
@@ -183,12 +184,17 @@ class Worker:
                 self.tell("Warning", *self._failure)
         if self._failure is not None:
             return False, await self.write(seen)
+        volumes = await self._kubelet.volumes.set_up(self.pod)
+        for message in volumes.told:
+            self.tell("Warning", "FailedMount", message)
+        if not volumes.is_ready:
+            return False, _least(volumes.again_s, await self.write(seen))
         todo = plan(self.pod, seen, self._executor.backoffs, self._kubelet.clock.now().timestamp())
         seen, again = await self._act(todo, seen)
         unwritten_s = await self.write(seen)
         if unwritten_s is not None:
             again.append(unwritten_s)
-        return False, min(again, default=None)
+        return False, _least(volumes.again_s, *again)
 
     async def _look(self) -> Observed:
         observer = self._kubelet.observer
@@ -246,6 +252,7 @@ class Worker:
             seen = await self._look()
         if seen.sandbox is not None:
             await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
+        await self._kubelet.volumes.tear_down(self.uid)
         again_s = await self.write(seen)
         if again_s is None and not self.removed:
             await self._kubelet.delete_pod(self.pod)
@@ -254,6 +261,7 @@ class Worker:
     async def _clean_up(self, seen: Observed) -> None:
         """Remove everything of a pod that the API server has forgotten."""
         kubelet = self._kubelet
+        kubelet.volumes.forget(self.uid)
         for sandbox in seen.sandboxes:
             await kubelet.runtime.stop_sandbox(sandbox.id)
             await kubelet.runtime.remove_sandbox(sandbox.id)
@@ -291,6 +299,10 @@ class Worker:
             if newer:
                 self.hear(written)  # its watch event will be no news any more
         return None
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((some for some in seconds if some is not None), default=None)
 
 
 def _meaning(pod: Mapping[str, Any]) -> Any:

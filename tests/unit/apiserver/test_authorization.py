@@ -52,6 +52,21 @@ async def test_a_node_reads_its_own_pods_and_what_they_name_and_nothing_else(api
     await api.call("POST", PODS, pod("new"), peer=NODE, status=403)
 
 
+async def test_a_node_follows_what_its_pods_volumes_name_one_by_one(api: Api) -> None:
+    volumes = [{"name": "v", "projected": {"sources": [{"secret": {"name": "named"}}]}}]
+    await api.create(PODS, pod("mine", nodeName="n", volumes=volumes))
+    one = f"{SECRETS}?fieldSelector=metadata.name%3D"
+    assert (await api.call("GET", f"{one}named", peer=NODE))["items"] == []
+    await api.call("GET", f"{one}other", peer=NODE, status=403)
+    await api.call("GET", SECRETS, peer=NODE, status=403)
+    await api.call("GET", f"{MAPS}?fieldSelector=metadata.name%3Dnamed", peer=NODE, status=403)
+    await api.call("GET", "/api/v1/secrets?fieldSelector=metadata.name%3Dnamed", peer=NODE, status=403)
+    watch = await api.send("GET", f"{one}named&watch=true&timeoutSeconds=0", peer=NODE)
+    assert watch.status == 200
+    watch = await api.send("GET", f"{one}other&watch=true&timeoutSeconds=0", peer=NODE)
+    assert watch.status == 403
+
+
 async def test_a_node_registers_itself_and_no_other(api: Api) -> None:
     await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "n"}}, peer=NODE, status=201)
     refused = await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "m"}}, peer=NODE, status=403)

@@ -124,9 +124,11 @@ def _default_http_get(handler: dict[str, Any]) -> None:
 
 
 def _default_field_reference(source: dict[str, Any]) -> None:
-    reference = source.get("fieldRef")
+    reference, resource = source.get("fieldRef"), source.get("resourceFieldRef")
     if isinstance(reference, dict) and not reference.get("apiVersion"):
         reference["apiVersion"] = "v1"
+    if isinstance(resource, dict) and resource.get("divisor") in (None, ""):
+        resource["divisor"] = "0"  # which counts as 1; upstream always writes it
 
 
 def _default_volume(volume: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def _container(container: Mapping[str, Any], volumes: Collection[str], path: str
     causes += validate_ports(container.get("ports") or (), f"{path}.ports")
     causes += validate_env(container.get("env") or (), f"{path}.env")
     causes += validate_env_from(container.get("envFrom") or (), f"{path}.envFrom")
-    causes += validate_mounts(container.get("volumeMounts") or (), volumes, f"{path}.volumeMounts")
+    causes += validate_mounts(container, volumes, f"{path}.volumeMounts")
     causes += one_of(container.get("imagePullPolicy") or "", _PULL_POLICIES, f"{path}.imagePullPolicy")
     return causes + validate_resources(container.get("resources"), f"{path}.resources")
 

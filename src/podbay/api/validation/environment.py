@@ -71,9 +71,9 @@ def _value_from(variable: Mapping[str, Any], path: str) -> list[Cause]:
     source, causes = variable["valueFrom"], []
     given = [kind for kind in _SOURCES if source.get(kind) is not None]
     if "fieldRef" in given:
-        causes += _field(source["fieldRef"], f"{path}.fieldRef")
+        causes += validate_field_reference(source["fieldRef"], f"{path}.fieldRef", _FIELD_PATHS)
     if "resourceFieldRef" in given:
-        causes += _resource(source["resourceFieldRef"], f"{path}.resourceFieldRef")
+        causes += validate_resource_reference(source["resourceFieldRef"], f"{path}.resourceFieldRef")
     for kind in ("configMapKeyRef", "secretKeyRef"):
         if kind in given:
             causes += _key(source[kind], f"{path}.{kind}")
@@ -87,7 +87,8 @@ def _value_from(variable: Mapping[str, Any], path: str) -> list[Cause]:
     return causes
 
 
-def _field(reference: Mapping[str, Any], path: str) -> list[Cause]:
+def validate_field_reference(reference: Mapping[str, Any], path: str, allowed: Sequence[str]) -> list[Cause]:
+    """Return what is wrong with a reference to a field of the pod, of which these may be taken without a key."""
     version, field = reference.get("apiVersion") or "", reference.get("fieldPath") or ""
     if not version:
         return [required(f"{path}.apiVersion")]
@@ -111,7 +112,7 @@ def _field(reference: Mapping[str, Any], path: str) -> list[Cause]:
     if field not in known:
         detail = f"error converting fieldPath: field label not supported: {field}"
         return [invalid(f"{path}.fieldPath", field, detail)]
-    return [] if field in _FIELD_PATHS else [not_supported(f"{path}.fieldPath", field, _FIELD_PATHS)]
+    return [] if field in allowed else [not_supported(f"{path}.fieldPath", field, allowed)]
 
 
 def split_subscript(field_path: str) -> tuple[str, str | None]:
@@ -122,9 +123,14 @@ def split_subscript(field_path: str) -> tuple[str, str | None]:
     return field_path, None
 
 
-def _resource(reference: Mapping[str, Any], path: str) -> list[Cause]:
+def validate_resource_reference(
+    reference: Mapping[str, Any], path: str, *, needs_container: bool = False
+) -> list[Cause]:
+    """Return what is wrong with a reference to a container's resources; a volume's must name the container."""
     resource, causes = reference.get("resource") or "", []
-    if not resource:
+    if needs_container and not reference.get("containerName"):
+        causes.append(required(f"{path}.containerName"))
+    elif not resource:
         causes.append(required(f"{path}.resource"))
     elif resource not in _RESOURCES and not resource.startswith(_HUGE_PAGES):
         causes.append(not_supported(f"{path}.resource", resource, _RESOURCES))

@@ -64,16 +64,26 @@ _CONTAINER: Final[dict[str, Rule]] = {
     "resources": Fields(_honoured("limits", "requests")),
     "resizePolicy": Fields({"resourceName": _YES, "restartPolicy": Values(("NotRequired",))}),
     "volumeMounts": Fields({
-        **_honoured("name", "mountPath", "readOnly"),
+        **_honoured("name", "mountPath", "readOnly", "subPath", "subPathExpr", "recursiveReadOnly"),
         "mountPropagation": Values(("None",)),
-        "recursiveReadOnly": Values(("Disabled",)),
     }),
     "terminationMessagePolicy": Values(("File",)),
     "securityContext": Fields(_SECURITY),
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
-    "volumes": Fields({"name": _YES, "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES})}),
+    "volumes": Fields(
+        {
+            **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI"),
+            "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES}),
+            "projected": Fields(
+                {
+                    "defaultMode": _YES,
+                    "sources": Fields(_honoured("configMap", "secret", "downwardAPI")),
+                }
+            ),
+        }
+    ),
     **_honoured("restartPolicy", "terminationGracePeriodSeconds", "nodeName", "nodeSelector", "schedulerName"),
     **_honoured("hostNetwork", "shareProcessNamespace", "hostname", "serviceAccountName", "serviceAccount"),
     # No token is mounted and no service exists yet: neither says anything that is not so.

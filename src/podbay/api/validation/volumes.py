@@ -6,11 +6,10 @@ Source: https://kubernetes.io/docs/concepts/storage/volumes/
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
-from podbay.api.quantity import Quantity
 from podbay.api.validation.field_errors import (
     duplicate,
     each_invalid,
@@ -20,6 +19,10 @@ from podbay.api.validation.field_errors import (
     not_supported,
     required,
 )
+from podbay.api.validation.volume_sources import descending_path_problems, validate_source
+
+_PROPAGATIONS: Final = ("Bidirectional", "HostToContainer", "None")
+_RECURSIVE: Final = ("Disabled", "Enabled", "IfPossible")
 
 
 def validate_volumes(volumes: Sequence[Mapping[str, Any]], path: str) -> tuple[frozenset[str], list[Cause]]:
@@ -28,7 +31,7 @@ def validate_volumes(volumes: Sequence[Mapping[str, Any]], path: str) -> tuple[f
     causes: list[Cause] = []
     for i, volume in enumerate(volumes):
         name, here = volume.get("name") or "", f"{path}[{i}]"
-        found = _source(volume, here)
+        found = validate_source(volume, here)
         if name:
             found += each_invalid(f"{here}.name", name, names.dns1123_label_problems(name))
         else:
@@ -42,8 +45,10 @@ def validate_volumes(volumes: Sequence[Mapping[str, Any]], path: str) -> tuple[f
     return frozenset(valid), causes
 
 
-def validate_mounts(mounts: Sequence[Mapping[str, Any]], volumes: Collection[str], path: str) -> list[Cause]:
+def validate_mounts(container: Mapping[str, Any], volumes: Collection[str], path: str) -> list[Cause]:
     """Return what is wrong with a container's mounts of these volumes."""
+    mounts = container.get("volumeMounts") or ()
+    privileged = bool((container.get("securityContext") or {}).get("privileged"))
     causes, taken = [], set()
     for i, mount in enumerate(mounts):
         name, at, here = mount.get("name") or "", mount.get("mountPath") or "", f"{path}[{i}]"
@@ -57,37 +62,8 @@ def validate_mounts(mounts: Sequence[Mapping[str, Any]], volumes: Collection[str
             causes.append(invalid(f"{here}.mountPath", at, "must be unique"))
         taken.add(at)
         causes += _sub_path(mount, path, here)
-        propagation = mount.get("mountPropagation")
-        if propagation is not None and propagation not in ("None", "HostToContainer", "Bidirectional"):
-            supported = ("Bidirectional", "HostToContainer", "None")
-            causes.append(not_supported(f"{path}.mountPropagation", propagation, supported))
-    return causes
-
-
-def descending_path_problems(target: str) -> list[str]:
-    """Return what keeps a path from staying below where it starts."""
-    problems = ["must be a relative path"] if target.startswith("/") else []
-    if ".." in target.split("/"):
-        problems.append("must not contain '..'")
-    return problems
-
-
-def _source(volume: Mapping[str, Any], path: str) -> list[Cause]:
-    kinds = [kind for kind, source in volume.items() if kind != "name" and source is not None]
-    if not kinds:
-        return [required(path, "must specify a volume type")]
-    # The empty directory is looked at first, whichever is written first; each further kind is one too many.
-    kinds.sort(key=lambda kind: kind != "emptyDir")
-    causes = [forbidden(f"{path}.{kind}", "may not specify more than 1 volume type") for kind in kinds[1:]]
-    size = (volume.get("emptyDir") or {}).get("sizeLimit")
-    if size is not None:
-        try:
-            valid = Quantity.parse(size) >= Quantity(0)
-        except ValueError:
-            valid = False
-        if not valid:
-            detail = "SizeLimit field must be a valid resource quantity"
-            causes.append(forbidden(f"{path}.emptyDir.sizeLimit", detail))
+        causes += _propagation(mount, path, privileged=privileged)
+        causes += _recursive_read_only(mount, f"{path}.recursiveReadOnly")
     return causes
 
 
@@ -99,3 +75,27 @@ def _sub_path(mount: Mapping[str, Any], path: str, here: str) -> list[Cause]:
         detail = "subPathExpr and subPath are mutually exclusive"
         causes.append(invalid(f"{here}.subPathExpr", expression, detail))
     return causes + each_invalid(f"{path}.subPathExpr", expression, descending_path_problems(expression))
+
+
+def _propagation(mount: Mapping[str, Any], path: str, *, privileged: bool) -> list[Cause]:
+    mode, here = mount.get("mountPropagation"), f"{path}.mountPropagation"
+    if mode is not None and mode not in _PROPAGATIONS:
+        return [not_supported(here, mode, _PROPAGATIONS)]
+    if mode == "Bidirectional" and not privileged:
+        detail = "Bidirectional mount propagation is available only to privileged containers"
+        return [forbidden(here, detail)]
+    return []
+
+
+def _recursive_read_only(mount: Mapping[str, Any], path: str) -> list[Cause]:
+    mode, causes = mount.get("recursiveReadOnly"), []
+    if mode is None or mode == "Disabled":
+        return []
+    if mode not in _RECURSIVE:
+        return [not_supported(path, mode, _RECURSIVE)]
+    if not mount.get("readOnly"):
+        causes.append(forbidden(path, "may only be specified when readOnly is true"))
+    if mount.get("mountPropagation") not in (None, "None"):
+        detail = "may only be specified when mountPropagation is None or not specified"
+        causes.append(forbidden(path, detail))
+    return causes

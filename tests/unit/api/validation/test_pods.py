@@ -81,7 +81,6 @@ def test_a_container(container: dict[str, Any], expected: list[str]) -> None:
             {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}]},
             [
                 "spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type",
-                "spec.volumes[0].hostPath: Forbidden: podbay does not support this field yet",
             ],
         ),
         (

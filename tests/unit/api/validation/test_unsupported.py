@@ -23,7 +23,15 @@ VALUE = "Forbidden: podbay does not support this value yet"
         ({"priorityClassName": "high"}, "priorityClassName"),
         ({"securityContext": {"runAsUser": 0}}, "securityContext.runAsUser"),
         ({"securityContext": {"runAsNonRoot": True}}, "securityContext.runAsNonRoot"),
-        ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, "volumes[0].hostPath"),
+        ({"volumes": [{"name": "v", "nfs": {"path": "/", "server": "s"}}]}, "volumes[0].nfs"),
+        (
+            {"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
+            "volumes[0].projected.sources[0].serviceAccountToken",
+        ),
+        (
+            {"volumes": [{"name": "v", "projected": {"sources": [{"clusterTrustBundle": {"path": "t"}}]}}]},
+            "volumes[0].projected.sources[0].clusterTrustBundle",
+        ),
         ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]}, "volumes[0].emptyDir.sizeLimit"),
         ({"aFieldOfNextYear": 1}, "aFieldOfNextYear"),
     ],
@@ -38,7 +46,7 @@ def test_a_field_that_is_not_honoured_is_refused_by_its_path(spec: dict[str, Any
         ({"livenessProbe": {"exec": {"command": ["a"]}}}, "livenessProbe"),
         ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, "lifecycle"),
         ({"securityContext": {"privileged": True}}, "securityContext.privileged"),
-        ({"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}]}, "volumeMounts[0].subPath"),
+        ({"volumeDevices": [{"name": "v", "devicePath": "/dev/v"}]}, "volumeDevices"),
     ],
 )  # fmt: skip
 def test_a_field_of_a_container_too(container: dict[str, Any], path: str) -> None:

@@ -1,0 +1,63 @@
+"""emptyDir volumes: a directory of the pod's own, on disk or in memory.
+
+Takes the place and what the pod says; makes it whole or not at all, once. Blocking.
+Invariant: a directory that is there is never touched again: its owner, mode and content are the containers' business.
+Source: https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from podbay.api.quantity import Quantity
+from podbay.kubelet.volumes import mounting, ownership
+
+_MODE: Final = 0o777
+_MEMORY_MODE: Final = 0o1777
+
+
+def set_up(path: Path, *, size_bytes: int | None, fs_group: int | None) -> None:
+    """Make the directory; ``size_bytes`` None is on disk, else in memory and no larger. Raises OSError."""
+    if size_bytes is not None:
+        set_up_memory(path, size_bytes=size_bytes, fs_group=fs_group)
+        return
+    if path.exists():
+        return
+    partial = path.with_name(f".{path.name}")
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    partial.chmod(_MODE)
+    if fs_group is not None:
+        ownership.give_to_group(partial, fs_group)
+    partial.rename(path)
+
+
+def set_up_memory(path: Path, *, size_bytes: int, fs_group: int | None) -> None:
+    """Make the directory as a file system in memory. Raises OSError."""
+    path.mkdir(parents=True, exist_ok=True)
+    if os.path.ismount(path):
+        return
+    mode = _MEMORY_MODE if fs_group is None else ownership.directory_mode(_MEMORY_MODE)
+    mounting.mount_tmpfs(path, mode=mode, size_bytes=size_bytes, gid=fs_group)
+
+
+def memory_size_bytes(pod: Mapping[str, Any], size_limit: object, allocatable: Mapping[str, str]) -> int:
+    """Return how large a directory in memory may get: the least of its limit, the pod's and the node's. Pure."""
+    bounds = [Quantity.parse(allocatable.get("memory", "0")).value, _pod_limit_bytes(pod)]
+    if isinstance(size_limit, str | int):
+        bounds.append(Quantity.parse(size_limit).value)
+    return min((bound for bound in bounds if bound > 0), default=0)
+
+
+def _pod_limit_bytes(pod: Mapping[str, Any]) -> int:
+    """Return the memory that a pod's containers can use together, 0 if one of them has no limit."""
+    total = 0
+    for container in pod["spec"]["containers"]:
+        limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+        if limit is None:
+            return 0
+        total += Quantity.parse(limit).value
+    return total

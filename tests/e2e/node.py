@@ -1,0 +1,170 @@
+"""An API server in memory and a kubelet on a real containerd, for tests of what containers see."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from podbay.api.errors import NotFound
+from podbay.api.resources import EVENTS, PODS
+from podbay.apiserver.config import ApiServerConfig
+from podbay.apiserver.server import ApiServer
+from podbay.client.inprocess import InProcessTransport
+from podbay.client.rest import Rest
+from podbay.cri.client import CriRuntime
+from podbay.cri.runtime import DnsConfig
+from podbay.kubelet import cgroups
+from podbay.kubelet.agent import Kubelet
+from podbay.kubelet.config import KubeletConfig
+from podbay.lib.activity import Activity
+from podbay.lib.clock import RealClock
+from podbay.lib.tasks import TaskScope
+from podbay.store.memory import MemoryStore
+from podbay.wire.http import PeerCertificate
+from tests.e2e.containerd import BUSYBOX, PrivateContainerd
+
+Object = dict[str, Any]
+
+
+class Node:
+    """An API server in memory and a kubelet on a real runtime."""
+
+    def __init__(self, containerd: PrivateContainerd) -> None:
+        self.clock = RealClock()
+        self.directory = containerd.directory
+        self.cgroup = f"/{containerd.bridge}"
+        self.runtime = CriRuntime(str(containerd.socket), self.clock)
+        self.store = MemoryStore(self.clock)
+        self.server = ApiServer(self.store, self.clock, ApiServerConfig())
+        self.admin = Rest(self._transport("admin", "system:masters"), "test")
+        self._kubelets = TaskScope()
+
+    def start_kubelet(self) -> None:
+        config = KubeletConfig(
+            node_name="n1",
+            address="127.0.0.1",
+            root=self.directory / "kubelet",
+            log_root=self.directory / "pods",
+            cgroup_parent=self.cgroup,
+            dns=DnsConfig(servers=["192.0.2.53"], searches=["example.org"]),
+        )
+        rest = Rest(self._transport("system:node:n1", "system:nodes"), "kubelet")
+        self.kubelet = Kubelet(rest, self.runtime, config, self.clock, Activity())
+        self._kubelets.start(self.kubelet.run(), name="kubelet")
+
+    async def kill_kubelet(self) -> None:
+        await self._kubelets.close()
+
+    async def create(self, *containers: Object, name: str = "p", **spec: Any) -> None:
+        for container in containers:
+            container.setdefault("image", BUSYBOX)
+            container.setdefault("imagePullPolicy", "Never")
+        metadata = {"name": name, "namespace": "default"}
+        body = {"metadata": metadata, "spec": {"nodeName": "n1", "containers": list(containers), **spec}}
+        await self.admin.create(PODS, {"apiVersion": "v1", "kind": "Pod", **body}, namespace="default")
+
+    async def once(self, holds: Callable[[Object], bool], name: str = "p") -> Object:
+        """Return a pod's status once something holds of it."""
+        status: Object = {}
+        try:
+            async with asyncio.timeout(20):
+                while True:
+                    status = (await self.admin.get(PODS, name, namespace="default")).get("status") or {}
+                    if "containerStatuses" in status and holds(status):
+                        return status
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"it stays so: {status}") from None
+
+    async def finished(self, name: str = "p") -> Object:
+        return await self.once(lambda status: status["phase"] in ("Succeeded", "Failed"), name)
+
+    async def running(self, name: str = "p") -> Object:
+        return await self.once(lambda status: all(s["ready"] for s in status["containerStatuses"]), name)
+
+    async def log(self, container: str = "main", name: str = "p", attempt: int = 0) -> list[str]:
+        pod = await self.admin.get(PODS, name, namespace="default")
+        directory = self.directory / "pods" / f"default_{name}_{pod['metadata']['uid']}"
+        lines = (directory / container / f"{attempt}.log").read_text().splitlines()
+        return [line.split(" ", 3)[3] for line in lines]
+
+    async def delete(self, name: str = "p", grace_s: int = 1) -> None:
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace_s}
+        await self.admin.delete(PODS, name, namespace="default", options=options)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await self.admin.get(PODS, name, namespace="default")
+                except NotFound:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def output(self, script: str, name: str = "p", container: Object | None = None, **spec: Any) -> list[str]:
+        """Run a script to its good end in a pod, and return the lines that it wrote."""
+        await self.create(shell(script, **(container or {})), name=name, restartPolicy="Never", **spec)
+        status = await self.finished(name)
+        lines = await self.log(name=name)
+        assert status["phase"] == "Succeeded", (status, lines)
+        await self.delete(name)
+        return lines
+
+    async def events(self, name: str = "p") -> list[tuple[str, str]]:
+        """Return a pod's events as (reason, message), in order."""
+        found = (await self.admin.list(EVENTS, namespace="default"))["items"]
+        mine = [event for event in found if event["involvedObject"]["name"] == name]
+        mine.sort(key=lambda event: int(event["metadata"]["resourceVersion"]))
+        return [(event["reason"], event["message"]) for event in mine]
+
+    async def told(self, reason: str, message: str, name: str = "p") -> None:
+        """Return once an event of a pod was told."""
+
+        async def is_told() -> bool:
+            return (reason, message) in await self.events(name)
+
+        await until(is_told)
+
+    async def is_empty(self) -> None:
+        """Return once nothing of any pod is left on the node: no directory and no mount."""
+
+        async def nothing() -> bool:
+            return not self.kubelet.files.uids() and str(self.directory / "kubelet") not in mounts()
+
+        await until(nothing)
+
+    def _transport(self, user: str, group: str) -> InProcessTransport:
+        return InProcessTransport(self.server.handle, PeerCertificate(user, (group,)))
+
+
+@asynccontextmanager
+async def one_node(containerd: PrivateContainerd) -> AsyncIterator[Node]:
+    node = Node(containerd)
+    await node.server.start()
+    node.start_kubelet()
+    try:
+        yield node
+    finally:
+        await node.kill_kubelet()
+        for sandbox in await node.runtime.sandboxes():
+            await node.runtime.stop_sandbox(sandbox.id)
+            await node.runtime.remove_sandbox(sandbox.id)
+        for uid in node.kubelet.files.uids():
+            node.kubelet.files.remove(uid)
+        cgroups.remove(node.cgroup)
+        await node.runtime.close()
+        await node.server.close()
+        await node.store.close()
+
+
+def shell(script: str, name: str = "main", **more: Any) -> Object:
+    return {"name": name, "command": ["sh", "-c", script], **more}
+
+
+def mounts() -> str:
+    return Path("/proc/mounts").read_text()
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():
+            await asyncio.sleep(0.02)
