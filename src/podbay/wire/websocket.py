@@ -14,7 +14,10 @@ from typing import Final
 
 MOST_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
-_FINAL, _MASKED = 0x80, 0x80
+_FINAL, _RESERVED, _MASKED = 0x80, 0x70, 0x80
+_MOST_CONTROL_BYTES: Final = 125
+_CONTROL: Final = (_CLOSE, _PING, _PONG)
+_OPERATIONS: Final = (_CONTINUATION, _TEXT, _BINARY, *_CONTROL)
 _MAGIC: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -48,6 +51,7 @@ class Messages:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._message = bytearray()
+        self._begun = False
         self.to_send = bytearray()
         self.closed = False
 
@@ -68,14 +72,22 @@ class Messages:
             elif operation == _CLOSE:
                 self.closed = True
                 self.to_send += _frame(_CLOSE, payload[:2])
-            elif operation in (_CONTINUATION, _TEXT, _BINARY):
-                self._message += payload
-                if len(self._message) > MOST_MESSAGE_BYTES:
-                    raise WebSocketError("the message is too long")
+            elif operation != _PONG:
+                self._join(operation, payload)
                 if first & _FINAL:
                     message = bytes(self._message)
                     self._message.clear()
+                    self._begun = False
                     yield message
+
+    def _join(self, operation: int, payload: bytes) -> None:
+        """Add one frame of a message to what came before it."""
+        if (operation == _CONTINUATION) != self._begun:
+            raise WebSocketError("a message began in the middle of another, or went on without a beginning")
+        self._begun = True
+        self._message += payload
+        if len(self._message) > MOST_MESSAGE_BYTES:
+            raise WebSocketError("the message is too long")
 
     def _next_frame(self) -> tuple[int, bytes] | None:
         buffer = self._buffer
@@ -84,6 +96,10 @@ class Messages:
         first, length, start = buffer[0], buffer[1] & 0x7F, 2
         if buffer[1] & _MASKED:
             raise WebSocketError("a server's frames are not masked")
+        if first & _RESERVED or first & 0x0F not in _OPERATIONS:
+            raise WebSocketError(f"a frame that means nothing to us: {first:#04x}")
+        if first & 0x0F in _CONTROL and (length > _MOST_CONTROL_BYTES or not first & _FINAL):
+            raise WebSocketError("a control frame is short and whole")
         if length >= 126:
             form = ">H" if length == 126 else ">Q"
             start += struct.calcsize(form)
