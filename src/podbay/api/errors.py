@@ -34,7 +34,10 @@ class Cause:
 
 
 class StatusError(Exception):
-    """An error that has a Kubernetes Status. ``details`` are name, group, kind, uid, retryAfterSeconds."""
+    """An error that has a Kubernetes Status.
+
+    ``details`` are name, group, kind, uid, retryAfterSeconds; ``metadata`` may hold a list's way on (``continue``).
+    """
 
     code: ClassVar[int] = 500
     reason: ClassVar[str] = ""
@@ -45,10 +48,12 @@ class StatusError(Exception):
         *,
         details: Mapping[str, Any] | None = None,
         causes: Sequence[Cause] = (),
+        metadata: Mapping[str, Any] | None = None,
         status: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.metadata = dict(metadata or {})
         self.details = dict(details or {})
         self.causes = tuple(causes)
         self._received = dict(status) if status is not None else None
@@ -60,7 +65,7 @@ class StatusError(Exception):
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
         }

@@ -6,18 +6,18 @@ Invariant: nothing unknown gets through; Strict refuses it, Warn tells it, Ignor
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 """
 
+import contextlib
 from typing import Any, Final
 
 from podbay.api import schema
 from podbay.api.errors import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
-from podbay.api.resources import Resource
+from podbay.api.resources import Resource, find_kind
 from podbay.api.schema.conform import WrongType, conform
-from podbay.apiserver.request_info import Query
 from podbay.wire import json, protobuf, yaml
 from podbay.wire.http import Request
 
 LIMIT_BYTES: Final = 3 * 1024 * 1024
-_FIELD_VALIDATION: Final = ("", "Ignore", "Warn", "Strict")
+_SUMMARY_BYTES: Final = 30
 
 
 def media_type(request: Request) -> str:
@@ -31,70 +31,63 @@ def check_size(request: Request) -> None:
         raise RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT_BYTES}")
 
 
-def field_validation(query: Query) -> str:
-    """Return how strict the client wants us. Raises BadRequest."""
-    level = query.get("fieldValidation", "")
-    if level not in _FIELD_VALIDATION:
-        raise BadRequest(
-            f'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "{level}":'
-            ' supported values: "", "Ignore", "Strict", "Warn"'
-        )
-    return level or "Warn"
-
-
-def decode(request: Request, *, duplicates: bool = False) -> tuple[Any, list[str]]:
-    """Return a body's value and the paths of duplicate fields. Raises BadRequest, UnsupportedMediaType."""
+def decode(request: Request, kind: str, *, duplicates: bool) -> tuple[Any, list[str]]:
+    """Return a body's value and what it says twice. Raises BadRequest, UnsupportedMediaType."""
     check_size(request)
     media = media_type(request)
     try:
-        if media in ("application/json", "", "text/plain", "*/*"):
-            return json.decode_with_duplicates(request.body) if duplicates else (json.decode(request.body), [])
-        if media in ("application/yaml", "application/x-yaml", "text/yaml"):
-            return next(yaml.load_all(request.body), None), []
+        if media in ("application/json", ""):
+            with contextlib.suppress(ValueError):  # the slower decoder knows better what is wrong
+                if not duplicates:
+                    return json.decode(request.body), []
+            value, repeated = json.decode_with_duplicates(request.body)
+            return value, [f'duplicate field "{path}"' for path in repeated]
+        if media == "application/yaml":
+            return yaml.load_with_duplicates(request.body)
         if media == protobuf.MEDIA_TYPE:
             return protobuf.decode(request.body), []
     except protobuf.UnknownMessage as error:
         raise UnsupportedMediaType(str(error)) from None
     except ValueError as error:
-        raise BadRequest(f"the object provided is unrecognized (must be of type Object): {error}") from None
+        why = f"couldn't get version/kind; json parse error: {error}" if media != "application/yaml" else error
+        raise BadRequest(
+            f"the object provided is unrecognized (must be of type {kind}): {why} ({_summary(request.body)})"
+        ) from None
     raise UnsupportedMediaType(
         "the body of the request was in an unknown format - accepted media types include: application/json,"
         " application/yaml, application/vnd.kubernetes.protobuf"
     )
 
 
-def decode_object(
-    request: Request, api_version: str, kind: str, level: str, *, any_version: bool = False
-) -> tuple[dict[str, Any], list[str]]:
+def decode_object(request: Request, resource: Resource, level: str) -> tuple[dict[str, Any], list[str]]:
     """Return the object of a body and its warnings. Raises BadRequest in upstream's words."""
-    strict = level != "Ignore"
-    value, repeated = decode(request, duplicates=strict)
-    if not isinstance(value, dict):
-        raise BadRequest(
-            f'{kind} in version "{api_version}" cannot be handled as a {kind}: json: cannot unmarshal'
-            f" {_json_kind(value)} into Go value of type v1.{kind}"
-        )
-    given_version, given_kind = value.get("apiVersion") or api_version, value.get("kind") or kind
-    if given_kind != kind or (given_version != api_version and not any_version):
+    kind, api_version = resource.kind, resource.api_version
+    value, repeated = decode(request, kind, duplicates=level != "Ignore")
+    given_version, given_kind = _type_of(value, kind, request.body)
+    given_version, given_kind = given_version or api_version, given_kind or kind
+    refused = f'{given_kind} in version "{given_version.rpartition("/")[2]}" cannot be handled as a {kind}: '
+    if (given_version, given_kind) != (api_version, kind):
+        if find_kind(given_version, given_kind) is None:
+            why = f'no kind "{given_kind}" is registered for version "{given_version}" in scheme'
+            raise BadRequest(refused + why)
+        if given_kind != kind:
+            internal = resource.storage.group.partition(".")[0] or "core"
+            why = f"converting (v1.{given_kind}) to ({internal}.{kind}): unknown conversion"
+            raise BadRequest(refused + why)
         raise BadRequest(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
-            if given_kind == kind
-            else f'{given_kind} in version "{given_version}" cannot be handled as a {kind}: no kind "{given_kind}"'
-            f' is registered for version "{given_version}" in scheme'
         )
     try:
-        obj, problems = shaped(value, api_version, kind, repeated)
+        obj, unknown = shaped(value, api_version, kind)
     except WrongType as error:
-        raise BadRequest(f'{kind} in version "{api_version}" cannot be handled as a {kind}: {error}') from None
+        raise BadRequest(f"{refused}{error}") from None
+    problems = repeated + unknown
     if problems and level == "Strict":
-        raise BadRequest(
-            f'{kind} in version "{api_version}" cannot be handled as a {kind}: strict decoding error:'
-            f" {', '.join(problems)}"
-        )
-    return obj, problems if strict else []
+        raise BadRequest(f"{refused}strict decoding error: {', '.join(problems)}")
+    return obj, problems if level == "Warn" else []
 
 
-def shaped(value: dict[str, Any], api_version: str, kind: str, repeated: list[str]) -> tuple[dict[str, Any], list[str]]:
+def shaped(value: dict[str, Any], api_version: str, kind: str) -> tuple[dict[str, Any], list[str]]:
     """Return a value in the shape of its kind, and what did not fit. Raises WrongType."""
     try:
         obj, unknown = conform(value, schema.definition(api_version, kind))
@@ -102,24 +95,47 @@ def shaped(value: dict[str, Any], api_version: str, kind: str, repeated: list[st
         obj, unknown = dict(value), []
     obj["apiVersion"], obj["kind"] = api_version, kind
     obj.setdefault("metadata", {})
-    problems = [f'duplicate field "{path}"' for path in repeated] + [f'unknown field "{path}"' for path in unknown]
-    return obj, problems
+    return obj, [f'unknown field "{path}"' for path in unknown]
 
 
-def decode_options(request: Request, resource: Resource) -> dict[str, Any]:
-    """Return the DeleteOptions of a body and query; the query fills in what the body leaves out."""
-    options: dict[str, Any] = {}
-    if request.body:
-        value, _ = decode(request)
-        if not isinstance(value, dict):
-            raise BadRequest("the body of a deletion must be DeleteOptions")
-        if value.get("kind") not in (None, "DeleteOptions"):
-            raise BadRequest(f'no kind "{value.get("kind")}" is registered for deletion of {resource.plural}')
-        try:
-            options, _ = conform(value, schema.definition("v1", "DeleteOptions"))
-        except WrongType as error:
-            raise BadRequest(str(error)) from None
-    return options
+def decode_options(request: Request) -> dict[str, Any] | None:
+    """Return the DeleteOptions of a body, or None if there is none. Raises BadRequest."""
+    if not request.body:
+        return None
+    value, _ = decode(request, "DeleteOptions", duplicates=False)
+    _, kind = _type_of(value, "DeleteOptions", request.body)
+    if kind not in ("", "DeleteOptions"):
+        raise BadRequest(f'no kind "{kind}" is registered for deletions: a body must be DeleteOptions')
+    try:
+        return conform(value, schema.definition("v1", "DeleteOptions"))[0]
+    except WrongType as error:
+        raise BadRequest(f'DeleteOptions in version "v1" cannot be handled as DeleteOptions: {error}') from None
+
+
+def _type_of(value: Any, kind: str, body: bytes) -> tuple[str, str]:
+    """Return apiVersion and kind of a decoded body, empty where it says none. Raises BadRequest."""
+    problem = ""
+    if not isinstance(value, dict):
+        problem = f"cannot unmarshal {_json_kind(value)} into Go value of type struct"
+    else:
+        for name in ("apiVersion", "kind"):
+            if not isinstance(value.get(name) or "", str):
+                problem = f"cannot unmarshal {_json_kind(value[name])} into Go struct field .{name} of type string"
+    if problem:
+        raise BadRequest(
+            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse"
+            f" error: json: {problem} ({_summary(body)})"
+        )
+    return value.get("apiVersion") or "", value.get("kind") or ""
+
+
+def _summary(body: bytes) -> str:
+    """Return the beginning of a body that cannot be read: text if it looks like JSON, else in hexadecimal."""
+    if not body:
+        return "<empty>"
+    start = body[:_SUMMARY_BYTES]
+    shown = start.decode(errors="replace") if start.startswith(b"{") else start.hex()
+    return f"{shown} ..." if len(body) > _SUMMARY_BYTES else shown
 
 
 def _json_kind(value: Any) -> str:
@@ -127,4 +143,4 @@ def _json_kind(value: Any) -> str:
         return "bool"
     if isinstance(value, (int, float)):
         return "number"
-    return {"str": "string", "list": "array"}.get(type(value).__name__, "null")
+    return {"str": "string", "list": "array", "dict": "object"}.get(type(value).__name__, "null")

@@ -65,8 +65,8 @@ class RequestInfo:
 def parse_target(method: str, target: str) -> RequestInfo:
     """Return what a request line is about."""
     path, _, query_text = target.partition("?")
-    query = Query(query_text)
-    words = [unquote(word) for word in path.strip("/").split("/")]
+    path, query = unquote(path), Query(query_text)  # first what was meant, then its parts: %2F is a slash
+    words = path.strip("/").split("/")
     other = RequestInfo(method=method, path=path, query=query, verb=method.lower())
     if words[0] == "api" and len(words) >= 3:
         group, version, rest = "", words[1], words[2:]

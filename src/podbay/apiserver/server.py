@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podbay.api import resources
-from podbay.api.errors import InternalError, MethodNotAllowed, NotFound, ServiceUnavailable, StatusError
+from podbay.api.errors import (
+    BadRequest,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    StatusError,
+)
+from podbay.api.names import path_segment_problems
 from podbay.api.resources import Resource, Subresource
 from podbay.apiserver import documents, health
 from podbay.apiserver.authorization import REGISTRY_PATH, authorize
@@ -21,6 +29,7 @@ from podbay.apiserver.connect import connect
 from podbay.apiserver.identity import Identity, authenticate
 from podbay.apiserver.metrics import MEDIA, Metrics
 from podbay.apiserver.negotiation import Representation, negotiate
+from podbay.apiserver.options import check_include_object, write_options
 from podbay.apiserver.request_info import RequestInfo, parse_target
 from podbay.apiserver.storage.objects import Objects
 from podbay.apiserver.strategy import prepare_create, set_creation_metadata
@@ -38,6 +47,7 @@ _log = logging.getLogger(__name__)
 
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _HEALTH: Final = ("/livez", "/readyz", "/healthz")
+_NAMED: Final = ("get", "update", "patch", "delete")
 _METRIC_VERBS: Final = {"create": "POST", "update": "PUT"}
 _VERBS: Final = {
     "create": write.create,
@@ -138,7 +148,12 @@ class ApiServer:
     async def _answer_resource(
         self, request: Request, info: RequestInfo, resource: Resource, identity: Identity
     ) -> Response:
+        if problems := path_segment_problems(info.name):
+            raise BadRequest(f'Name parameter invalid: "{info.name}": {";".join(problems)}')
         plain = info.subresource in ("log", "exec", "attach", "portforward")
+        representation = Representation() if plain else negotiate(request.headers.get("Accept"))
+        if representation.kind == "Table":
+            check_include_object(info.query)
         call = Call(
             request=request,
             info=info,
@@ -147,7 +162,8 @@ class ApiServer:
             objects=self.objects,
             clock=self._clock,
             activity=self._activity,
-            representation=Representation() if plain else negotiate(request.headers.get("Accept")),
+            representation=representation,
+            options=write_options(info.verb, info.query),
         )
         if info.subresource:
             return await self._answer_subresource(call)
@@ -155,7 +171,7 @@ class ApiServer:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource is resources.BINDINGS:
             return await pods.bind(call)
-        if info.name and info.verb == "create":
+        if info.verb != "watch" and bool(info.name) != (info.verb in _NAMED):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
@@ -169,12 +185,10 @@ class ApiServer:
         if info.verb not in sub.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         match sub.name:
-            case "status":
+            case "status" | "finalize":
                 return await _VERBS[info.verb](call)
             case "binding":
                 return await pods.bind(call)
-            case "finalize":
-                return await pods.finalize_namespace(call)
             case _:
                 return await connect(call, self._config)
 

@@ -35,6 +35,7 @@ _GATED: Final = {
 def prepare_create(resource: Resource, obj: Object) -> None:
     """Reset what a client may not set when it creates."""
     if resource is resources.PODS:
+        obj["metadata"]["generation"] = 1
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
         _admit_pod(obj)
         _settle_label_keys(obj)
@@ -53,6 +54,8 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
     """Reset what an update of the main resource may not change."""
     if resource in _WITH_STATUS:
         _keep(new, old, "status")
+    if resource is resources.PODS and new.get("spec") != old.get("spec"):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if resource is resources.NAMESPACES:
         _keep(new, old, "spec")
     elif resource is resources.SECRETS:
@@ -60,22 +63,19 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
 
 
 def prepare_status(resource: Resource, new: Object, old: Object) -> None:
-    """Keep everything but status (and labels and annotations of it, as upstream)."""
-    for name in [name for name in new if name not in ("status", "metadata", "kind", "apiVersion")]:
-        del new[name]
-    for name in old:
-        if name not in ("status", "metadata"):
-            new[name] = old[name]
-    metadata = dict(old["metadata"])
-    for name in ("labels", "annotations"):
-        value = new["metadata"].get(name)
-        if value:
-            metadata[name] = value
-        else:
-            metadata.pop(name, None)
-    new["metadata"] = metadata
+    """Keep everything but status and metadata; a pod's owners too, which old kubelets would lose."""
+    _keep_but(new, old, "status")
+    if resource is resources.PODS:
+        _keep(new["metadata"], old["metadata"], "ownerReferences")
     if resource is resources.PODS and "status" in new:
         new["status"].setdefault("qosClass", old.get("status", {}).get("qosClass"))
+
+
+def prepare_finalize(new: Object, old: Object) -> None:
+    """Keep everything but a namespace's own finalizers and its metadata."""
+    finalizers = (new.get("spec") or {}).get("finalizers") or []
+    _keep_but(new, old, "spec")
+    new["spec"] = {"finalizers": finalizers} if finalizers else {}
 
 
 def set_creation_metadata(resource: Resource, obj: Object, *, namespace: str, uid: str, now: datetime) -> None:
@@ -91,20 +91,16 @@ def set_creation_metadata(resource: Resource, obj: Object, *, namespace: str, ui
 
 
 def keep_system_metadata(new: Object, old: Object) -> None:
-    """Take over what an update can never change."""
+    """Take over what an update cannot change in silence; what it may not even try to is validation's matter."""
     fresh, kept = new["metadata"], old["metadata"]
     fresh.pop("managedFields", None)
     fresh.pop("selfLink", None)
-    for name in ("uid", "creationTimestamp", "namespace", "generation", "generateName"):
-        if name in kept:
-            fresh[name] = kept[name]
-        else:
-            fresh.pop(name, None)
-    for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
-        if name in kept:
-            fresh[name] = kept[name]
-        else:
-            fresh.pop(name, None)
+    for name in ("uid", "creationTimestamp", "namespace", "generation"):
+        _keep(fresh, kept, name)
+    if "deletionTimestamp" in kept:
+        fresh["deletionTimestamp"] = kept["deletionTimestamp"]
+    if "deletionGracePeriodSeconds" in kept:
+        fresh.setdefault("deletionGracePeriodSeconds", kept["deletionGracePeriodSeconds"])
 
 
 def allows_unconditional_update(resource: Resource) -> bool:
@@ -123,9 +119,15 @@ def returns_deleted_object(resource: Resource) -> bool:
 
 
 def grace_period_s(resource: Resource, obj: Object, asked: int | None) -> int:
-    """Return how long a deletion lets the object live on; 0 is at once."""
+    """Return how long a deletion lets the object live on; 0 is at once.
+
+    An object that is going already lives as long as it has been told, unless something else is asked for.
+    """
     if resource is not resources.PODS:
         return 0
+    if "deletionTimestamp" in obj["metadata"]:
+        left = obj["metadata"].get("deletionGracePeriodSeconds", 0)
+        return left if asked is None or not left else 1 if asked < 0 else asked
     spec, status = obj.get("spec", {}), obj.get("status", {})
     period = asked if asked is not None else spec.get("terminationGracePeriodSeconds", 30)
     if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
@@ -140,10 +142,14 @@ def mark_deleted(obj: Object, grace_s: int, now: datetime) -> bool:
         left = metadata.get("deletionGracePeriodSeconds", 0)
         if grace_s >= left:
             return False
-        began = parse_time(metadata["deletionTimestamp"]) - timedelta(seconds=left)
-        metadata["deletionTimestamp"] = format_time(max(now, began + timedelta(seconds=grace_s)))
+        due = parse_time(metadata["deletionTimestamp"]) - timedelta(seconds=left) + timedelta(seconds=grace_s)
+        if due < now:  # all of it has passed: as little as leaves somebody the time to see it
+            due, grace_s = now, min(grace_s, 1)
+        metadata["deletionTimestamp"] = format_time(due)
         metadata["deletionGracePeriodSeconds"] = grace_s
         return True
+    if metadata.get("generation"):
+        metadata["generation"] += 1  # whoever acts on the object must not go on as if nothing had happened
     metadata["deletionTimestamp"] = format_time(now + timedelta(seconds=grace_s))
     metadata["deletionGracePeriodSeconds"] = grace_s
     return True
@@ -157,6 +163,14 @@ def is_finished(resource: Resource, obj: Object) -> bool:
     if resource is resources.NAMESPACES and obj.get("spec", {}).get("finalizers"):
         return False
     return not metadata.get("deletionGracePeriodSeconds")
+
+
+def _keep_but(new: Object, old: Object, part: str) -> None:
+    """Take everything but one part, and metadata, from the old object."""
+    kept = {name: value for name, value in old.items() if name not in (part, "metadata")}
+    own = {name: new[name] for name in (part, "metadata") if name in new}
+    new.clear()
+    new.update(kept | own)
 
 
 def _keep(new: Object, old: Object, name: str) -> None:

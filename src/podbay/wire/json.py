@@ -6,12 +6,24 @@ Source: RFC 8259.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+_EXPECTED = (
+    ("Expecting value", "looking for beginning of value"),
+    ("Illegal trailing comma", "looking for beginning of value"),
+    ("Expecting property name", "looking for beginning of object key string"),
+    ("Expecting ':'", "after object key"),
+    ("Expecting ','", "after"),
+    ("Extra data", "after top-level value"),
+    ("Invalid control character", "in string literal"),
+    ("Invalid \\escape", "in string escape code"),
+    ("Invalid \\uXXXX escape", "in \\u hexadecimal character escape"),
+)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
@@ -46,9 +58,32 @@ def decode_with_duplicates(data: bytes | str) -> tuple[Any, list[str]]:
 
     try:
         value = json.loads(data, object_pairs_hook=collect, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(_in_go(error)) from None
     except RecursionError as error:
         raise ValueError(str(error)) from None
     return value, list(_paths(value, "", repeated)) if repeated else []
+
+
+def _in_go(error: json.JSONDecodeError) -> str:
+    """Return what Go's decoder says of a text that is no JSON."""
+    where = next((text for begin, text in _EXPECTED if error.msg.startswith(begin)), "")
+    if error.pos >= len(error.doc) or error.msg.startswith("Unterminated") or not where:
+        return "unexpected end of JSON input"
+    if where == "after":
+        opened: list[str] = []
+        for token in re.findall(r'"(?:[^"\\]|\\.)*"|[][{}]', error.doc[: error.pos]):
+            if token in "[{":
+                opened.append(token)
+            elif token in "]}":
+                opened.pop()
+        where = f"after {'array element' if opened and opened[-1] == '[' else 'object key:value pair'}"
+    at = error.pos + error.msg.startswith("Invalid \\")  # the character behind the backslash
+    return f"invalid character {_shown(error.doc[at : at + 1])} {where}"
+
+
+def _shown(character: str) -> str:
+    return {"'": "'\\''", '"': "'\"'"}.get(character) or f"'{json.dumps(character, ensure_ascii=False)[1:-1]}'"
 
 
 def _refuse(constant: str) -> None:

@@ -7,6 +7,7 @@ Invariant: a dumped document read again is equal. Errors carry line and column.
 Source: sigs.k8s.io/yaml, which is go-yaml version 2 in front of encoding/json.
 """
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator
@@ -59,7 +60,11 @@ def _float(text: str, *, otherwise: str = "") -> Any:
 
 
 class _Loader(_Base):  # type: ignore[misc]  # the C loader exists only where libyaml was compiled in
-    """Safe loading by upstream's rule for plain scalars."""
+    """Safe loading by upstream's rule for plain scalars. ``repeated`` is the line of each key that is there again."""
+
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self.repeated: list[tuple[int, str]] = []
 
     def resolve(self, kind: Any, value: str, implicit: Any) -> str:
         """Return the tag of a node that has none."""
@@ -69,6 +74,13 @@ class _Loader(_Base):  # type: ignore[misc]  # the C loader exists only where li
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # PyYAML's
         """Return an object; its keys become strings before they could be taken for one another (1 and true)."""
+        said: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != f"{_TAG}merge":
+                name = _key(self.construct_object(key, deep=True))
+                if name in said:
+                    self.repeated.append((key.start_mark.line + 1, name))
+                said.add(name)
         self.flatten_mapping(node)
         return {_key(self.construct_object(k, deep=True)): self.construct_object(v, deep=deep) for k, v in node.value}
 
@@ -122,10 +134,28 @@ _Dumper.resolve = lambda self, kind, value, implicit: _tag(kind, value, implicit
 
 def load_all(text: str | bytes) -> Iterator[Any]:
     """Yield every document that is not empty. Raises ValueError with line and column."""
-    try:
+    with _told():
         for document in pyyaml.load_all(text, Loader=_Loader):
             if document is not None:
                 yield document
+
+
+def load_with_duplicates(text: bytes) -> tuple[Any, list[str]]:
+    """Return the first document, and what it says twice, in one message as upstream tells it. Raises ValueError."""
+    with _told():
+        loader = _Loader(text)
+        try:
+            value = loader.get_data() if loader.check_data() else None
+        finally:
+            loader.dispose()
+    again = [f'\n  line {line}: key "{name}" already set in map' for line, name in sorted(loader.repeated)]
+    return value, [f"yaml: unmarshal errors:{''.join(again)}"] if again else []
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except pyyaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"yaml: line {mark.line + 1}, column {mark.column + 1}: " if mark else "yaml: "

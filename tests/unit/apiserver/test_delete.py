@@ -2,6 +2,7 @@
 
 import pytest
 
+from podbay.wire.times import format_time
 from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
 
 
@@ -45,7 +46,7 @@ async def test_preconditions_hold_a_deletion_back(api: Api) -> None:
     made = await api.create(MAPS, config_map("a"))
     refused = await api.call("DELETE", f"{MAPS}/a", {"preconditions": {"uid": "other"}}, status=409)
     assert refused["reason"] == "Conflict"
-    assert "Precondition failed: UID in precondition: other, UID in object meta: " in refused["message"]
+    assert "the UID in the precondition (other) does not match the UID in record (" in refused["message"]
     gone = await api.call("DELETE", f"{MAPS}/a", {"preconditions": {"uid": made["metadata"]["uid"]}})
     assert gone["status"] == "Success"
     assert gone["details"] == {"name": "a", "kind": "configmaps", "uid": made["metadata"]["uid"]}
@@ -96,3 +97,39 @@ async def test_nothing_is_created_in_a_namespace_that_is_going_and_finalizing_en
 @pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
 async def test_the_clusters_own_namespaces_stay(api: Api, name: str) -> None:
     await api.call("DELETE", f"/api/v1/namespaces/{name}", status=403)
+
+
+async def test_a_second_deletion_without_a_period_leaves_the_first_ones(api: Api) -> None:
+    await api.create(PODS, pod("a", nodeName="n", terminationGracePeriodSeconds=10))
+    await api.call("DELETE", f"{PODS}/a", {"gracePeriodSeconds": 60})
+    assert (await api.call("DELETE", f"{PODS}/a"))["metadata"]["deletionGracePeriodSeconds"] == 60
+
+
+async def test_a_period_that_has_passed_already_becomes_a_second(api: Api) -> None:
+    await api.create(PODS, pod("a", nodeName="n"))
+    first = (await api.call("DELETE", f"{PODS}/a", {"gracePeriodSeconds": 60}))["metadata"]
+    await api.clock.advance(30)
+    second = (await api.call("DELETE", f"{PODS}/a", {"gracePeriodSeconds": 5}))["metadata"]
+    assert second["deletionGracePeriodSeconds"] == 1
+    assert second["deletionTimestamp"] < first["deletionTimestamp"]
+    assert second["deletionTimestamp"] >= format_time(api.clock.now())
+
+
+async def test_a_deletion_is_a_change_of_what_is_wanted(api: Api) -> None:
+    await api.create(PODS, pod("a", nodeName="n"))
+    assert (await api.call("GET", f"{PODS}/a"))["metadata"]["generation"] == 1
+    assert (await api.call("DELETE", f"{PODS}/a"))["metadata"]["generation"] == 2
+
+
+async def test_a_dry_run_of_a_graceful_deletion_shows_the_mark(api: Api) -> None:
+    await api.create(PODS, pod("a", nodeName="n"))
+    shown = await api.call("DELETE", f"{PODS}/a", {"dryRun": ["All"]})
+    assert shown["metadata"]["deletionGracePeriodSeconds"] == 30
+    assert "deletionTimestamp" not in (await api.call("GET", f"{PODS}/a"))["metadata"]
+
+
+async def test_who_asks_for_dependents_to_go_is_told_that_it_only_began(api: Api) -> None:
+    held = config_map("a")
+    held["metadata"]["finalizers"] = ["example.com/f"]
+    await api.create(MAPS, held)
+    await api.call("DELETE", f"{MAPS}/a", {"orphanDependents": False}, status=202)

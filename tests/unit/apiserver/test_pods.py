@@ -39,3 +39,18 @@ async def test_another_pod_of_that_name_is_not_bound(api: Api) -> None:
     other = {**BINDING, "metadata": {"name": "web", "uid": "other"}}
     await api.call("POST", f"{PODS}/web/binding", other, status=409)
     assert "nodeName" not in (await api.call("GET", f"{PODS}/web"))["spec"]
+
+
+async def test_a_binding_names_its_pod_its_namespace_and_may_name_its_version(api: Api) -> None:
+    made = await api.create(PODS, pod("a"))
+    target = {"kind": "Node", "name": "n"}
+    refused = await api.call("POST", f"{PODS}/a/binding", {"metadata": {}, "target": target}, status=400)
+    assert refused["message"] == "name in URL does not match name in Binding object"
+    body = {"metadata": {"name": "a", "namespace": "other"}, "target": target}
+    refused = await api.call("POST", f"{PODS}/a/binding", body, status=400)
+    assert "does not match the namespace sent on the request" in refused["message"]
+    body = {"metadata": {"name": "a", "resourceVersion": "1"}, "target": target}
+    refused = await api.call("POST", f"{PODS}/a/binding", body, status=409)
+    assert "Precondition failed: ResourceVersion in precondition: 1" in refused["message"]
+    body = {"metadata": {"name": "a", "resourceVersion": made["metadata"]["resourceVersion"]}, "target": target}
+    await api.call("POST", f"{PODS}/a/binding", body, status=201)

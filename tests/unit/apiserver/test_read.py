@@ -1,5 +1,7 @@
 """Lists: pages of one revision, versions, selectors and representations."""
 
+import asyncio
+
 import pytest
 
 from podbay.apiserver.verbs import read
@@ -112,3 +114,40 @@ async def test_events_are_one_object_under_both_groups_for_an_hour(api: Api) -> 
     assert (other["note"], other["regarding"]["name"]) == ("it is so", "web")
     await api.clock.advance(3601)
     await api.call("GET", "/api/v1/namespaces/default/events/e", status=404)
+
+
+async def test_an_expired_token_brings_one_that_goes_on_in_the_present(api: Api) -> None:
+    for name in "abcd":
+        await api.create(MAPS, config_map(name))
+    page = await api.call("GET", f"{MAPS}?limit=2")
+    await api.create(MAPS, config_map("cc"))
+    await api.store.compact(await api.store.current_revision())
+    gone = await api.call("GET", f"{MAPS}?limit=2&continue={page['metadata']['continue']}", status=410)
+    assert gone["reason"] == "Expired"
+    assert gone["message"].startswith("The provided continue parameter is too old to display a consistent list result.")
+    rest = await api.call("GET", f"{MAPS}?limit=2&continue={gone['metadata']['continue']}")
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c", "cc"]
+    assert rest["metadata"]["remainingItemCount"] == 1
+    last = await api.call("GET", f"{MAPS}?limit=2&continue={rest['metadata']['continue']}")
+    assert [item["metadata"]["name"] for item in last["items"]] == ["d"]
+
+
+async def test_an_exact_version_that_is_compacted_is_gone(api: Api) -> None:
+    made = await api.create(MAPS, config_map("a"))
+    await api.create(MAPS, config_map("b"))
+    await api.store.compact(await api.store.current_revision())
+    version = made["metadata"]["resourceVersion"]
+    gone = await api.call("GET", f"{MAPS}?resourceVersion={version}&resourceVersionMatch=Exact", status=410)
+    assert gone["message"] == "The resourceVersion for the provided list is too old."
+
+
+async def test_a_version_to_come_is_waited_for_and_then_too_large(api: Api) -> None:
+    task = asyncio.ensure_future(api.call("GET", f"{MAPS}?resourceVersion=999", status=504))
+    await api.clock.advance(3)
+    refused = await task
+    assert refused["reason"] == "Timeout"
+    assert refused["message"].startswith("Timeout: Too large resource version: 999, current: ")
+    assert refused["details"]["causes"] == [
+        {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    ]
+    assert refused["details"]["retryAfterSeconds"] == 1

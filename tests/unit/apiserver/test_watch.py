@@ -135,3 +135,11 @@ async def test_a_table_watch_sends_its_columns_once(api: Api) -> None:
 async def test_a_node_may_not_watch_the_pods_of_all(api: Api) -> None:
     node = PeerCertificate("system:node:n", ("system:nodes",))
     await api.call("GET", "/api/v1/pods?watch=true", status=403, peer=node)
+
+
+async def test_a_watch_from_a_version_to_come_tells_nothing_older(api: Api) -> None:
+    current = await api.store.current_revision()
+    frames = await api.watch(f"{MAPS}?watch=1&resourceVersion={current + 1}")
+    await api.create(MAPS, config_map("older"))
+    await api.create(MAPS, config_map("newer"))
+    assert await frames.names(1) == [("ADDED", "newer")]

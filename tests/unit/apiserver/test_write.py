@@ -143,3 +143,64 @@ async def test_an_invalid_object_tells_every_problem_with_its_path(api: Api) -> 
     assert refused["reason"] == "Invalid"
     fields = {cause["field"] for cause in refused["details"]["causes"]}
     assert fields == {"metadata.name", "spec.containers[1].name", "spec.containers[1].image"}
+
+
+async def test_names_that_cannot_be_generated_are_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("podbay.apiserver.verbs.write.generate_name", lambda base: base + "same")
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "a-"}}
+    await api.create(MAPS, body)
+    refused = await api.call("POST", MAPS, body, status=409)
+    assert refused["reason"] == "AlreadyExists"
+    assert refused["message"] == (
+        'configmaps "a-same" already exists, the server was not able to generate a unique name for the object'
+    )
+    assert refused["details"] == {"name": "a-same", "kind": "configmaps", "retryAfterSeconds": 1}
+
+
+async def test_a_pods_generation_counts_changes_of_its_spec(api: Api) -> None:
+    made = await api.create(PODS, pod("a"))
+    assert made["metadata"]["generation"] == 1
+    merge = "application/merge-patch+json"
+    labelled = await api.call("PATCH", f"{PODS}/a", {"metadata": {"labels": {"x": "y"}, "generation": 9}}, media=merge)
+    assert labelled["metadata"]["generation"] == 1
+    changed = await api.call("PATCH", f"{PODS}/a", {"spec": {"activeDeadlineSeconds": None}}, media=merge)
+    assert changed["metadata"]["generation"] == 1
+    patch = {"spec": {"containers": [{"name": "c", "image": "other"}]}}
+    changed = await api.call("PATCH", f"{PODS}/a", patch, media="application/strategic-merge-patch+json")
+    assert changed["metadata"]["generation"] == 2
+
+
+async def test_an_update_cannot_mark_an_object_deleted(api: Api) -> None:
+    await api.create(MAPS, config_map("a"))
+    body = config_map("a")
+    body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    refused = await api.call("PUT", f"{MAPS}/a", body, status=422)
+    assert refused["details"]["causes"] == [
+        {
+            "reason": "FieldValueInvalid",
+            "message": 'Invalid value: "2026-01-01T00:00:00Z": field is immutable',
+            "field": "metadata.deletionTimestamp",
+        }
+    ]
+
+
+async def test_metadata_changes_through_status_too_but_for_a_pods_owners(api: Api) -> None:
+    await api.create(PODS, pod("a"))
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}
+    patch = {"metadata": {"finalizers": ["example.com/f"], "ownerReferences": [owner]}, "spec": {"hostname": "h"}}
+    changed = await api.call("PATCH", f"{PODS}/a/status", patch, media="application/merge-patch+json")
+    assert changed["metadata"]["finalizers"] == ["example.com/f"]
+    assert "ownerReferences" not in changed["metadata"]
+    assert "hostname" not in changed["spec"]
+
+
+async def test_an_update_says_its_name(api: Api) -> None:
+    await api.create(MAPS, config_map("a"))
+    refused = await api.call("PUT", f"{MAPS}/a", {"metadata": {}}, status=400)
+    assert refused["message"] == "the name of the object (a based on URL) was undeterminable: name must be provided"
+    body = config_map("a")
+    body["metadata"]["namespace"] = "other"
+    refused = await api.call("PUT", f"{MAPS}/a", body, status=400)
+    assert refused["message"] == (
+        "the namespace of the object (other) does not match the namespace on the request (default)"
+    )

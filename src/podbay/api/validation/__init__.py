@@ -16,8 +16,9 @@ from podbay.api.resources import Resource
 from podbay.api.validation import configuration, events, leases, namespaces, nodes, pods
 from podbay.api.validation.field_errors import invalid_object
 from podbay.api.validation.metadata import validate_metadata, validate_metadata_update
+from podbay.api.validation.namespaces import validate_namespace_finalize as validate_finalize
 
-__all__ = ["invalid_object", "validate_create", "validate_status_update", "validate_update"]
+__all__ = ["invalid_object", "validate_create", "validate_finalize", "validate_status_update", "validate_update"]
 
 Create = Callable[[Mapping[str, Any]], list[Cause]]
 Update = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Cause]]

@@ -57,12 +57,17 @@ def each_invalid(path: str, value: Any, problems: Iterable[str]) -> list[Cause]:
 
 def invalid_object(resource: Resource, name: str, causes: Sequence[Cause]) -> Invalid:
     """Return the error that refuses an object: ``Pod "x" is invalid: spec.containers: Required value``."""
-    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    return invalid_kind(resource.group, resource.kind, name, causes)
+
+
+def invalid_kind(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Invalid:
+    """Return the error that refuses something of a kind that need not be served, such as options."""
     texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details = {"name": name, "group": resource.group, "kind": resource.kind}
+    details = {"name": name, "group": group, "kind": kind}
+    qualified = f"{kind}.{group}" if group else kind
     return Invalid(
-        f'{kind} "{name}" is invalid: {text}',
+        f'{qualified} "{name}" is invalid: {text}',
         details={key: value for key, value in details.items() if value},
         causes=causes,
     )

@@ -77,7 +77,7 @@ class Objects:
         try:
             return await self._store.range(start, end, limit=limit, revision=revision)
         except Compacted:
-            raise Expired("The provided resource version is too old: it has been compacted") from None
+            raise Expired("The resourceVersion for the provided list is too old.") from None
         except FutureRevision:
             raise too_large(revision, self.cache.revision) from None
         except StoreUnavailable as error:
@@ -151,7 +151,7 @@ def conflict(resource: Resource, name: str, why: str = _MODIFIED) -> Conflict:
 def too_large(wanted: Revision, current: Revision) -> Timeout:
     """Return upstream's error for a resourceVersion that is not there yet."""
     return Timeout(
-        f"Too large resource version: {wanted}, current: {current}",
+        f"Timeout: Too large resource version: {wanted}, current: {current}",
         details={"retryAfterSeconds": 1},
         causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
     )

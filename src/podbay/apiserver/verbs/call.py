@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from podbay.api.errors import BadRequest
 from podbay.api.resources import Resource
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.negotiation import Representation
+from podbay.apiserver.options import WriteOptions
 from podbay.apiserver.request_info import RequestInfo
 from podbay.apiserver.storage.entry import Entry
 from podbay.apiserver.storage.objects import Objects
@@ -33,15 +33,12 @@ class Call:
     clock: Clock
     activity: Activity
     representation: Representation = field(default_factory=Representation)
+    options: WriteOptions = field(default_factory=WriteOptions)
 
     @property
     def is_dry_run(self) -> bool:
-        """Tell whether nothing may be stored. Raises BadRequest for anything but ``All``."""
-        values = self.info.query.all("dryRun")
-        wrong = [value for value in values if value not in ("All", "")]
-        if wrong:
-            raise BadRequest(f'dryRun: Unsupported value: "{wrong[0]}": supported values: "All"')
-        return bool(values) and values[0] == "All"
+        """Tell whether nothing may be stored."""
+        return self.options.dry_run
 
     @property
     def include_object(self) -> str:

@@ -9,12 +9,12 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-terminatio
 from typing import Any, Final
 
 from podbay.api import resources
-from podbay.api.errors import BadRequest, Cause, Conflict, Invalid, NotFound
+from podbay.api.errors import Conflict, NotFound
 from podbay.apiserver import strategy
 from podbay.apiserver.admission import admit_delete
 from podbay.apiserver.bodies import decode_options
+from podbay.apiserver.options import delete_options
 from podbay.apiserver.storage.entry import Entry, converted
-from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_bytes
 from podbay.apiserver.verbs.read import list_
 from podbay.apiserver.verbs.selection import selection
@@ -22,7 +22,6 @@ from podbay.store.interface import prefix_end
 from podbay.wire import json
 from podbay.wire.http import Response
 
-_POLICIES: Final = ("Orphan", "Background", "Foreground")
 _TRIES: Final = 8
 
 
@@ -33,7 +32,8 @@ async def delete(call: Call) -> Response:
     gone, data = await _delete(call, call.info.namespace, call.info.name, options)
     if gone and not strategy.returns_deleted_object(call.resource):
         return respond_bytes(call, json.encode(_status(call, json.decode(data))))
-    return respond(call, data)
+    accepted = not gone and options.get("orphanDependents") is False  # all that old clients are told of it
+    return respond(call, data, status=202 if accepted else 200)
 
 
 async def delete_collection(call: Call) -> Response:
@@ -64,17 +64,19 @@ async def _delete(call: Call, namespace: str, name: str, options: dict[str, Any]
         held = bool(obj["metadata"].get("finalizers"))
         if resource is resources.NAMESPACES:
             held = held or bool(obj.get("spec", {}).get("finalizers"))
-        if call.is_dry_run or options.get("dryRun"):  # clients say it in either place
-            return not (held or grace_s), entry.data_as(resource)
+        dry_run = bool(options.get("dryRun"))
         try:
             if not held and not grace_s:
-                await call.objects.delete(resource, entry)
+                if not dry_run:
+                    await call.objects.delete(resource, entry)
                 return True, entry.data_as(resource)
             if not strategy.mark_deleted(obj, grace_s, now):
                 return False, entry.data_as(resource)
             if resource is resources.NAMESPACES:
                 obj["metadata"].pop("deletionGracePeriodSeconds", None)
                 obj.setdefault("status", {})["phase"] = "Terminating"
+            if dry_run:
+                return False, json.encode(converted(obj, resource))
             marked = await call.objects.update(resource, entry, converted(obj, resource.storage))
         except Conflict:
             if attempt == _TRIES - 1:
@@ -85,54 +87,33 @@ async def _delete(call: Call, namespace: str, name: str, options: dict[str, Any]
 
 
 def _options(call: Call) -> dict[str, Any]:
-    options = decode_options(call.request, call.resource)
     query = call.info.query
-    if not call.request.body:
-        for name in ("gracePeriodSeconds", "propagationPolicy"):
-            if name in query:
-                options[name] = _seconds(query[name]) if name == "gracePeriodSeconds" else query[name]
-    problems = []
-    policy = options.get("propagationPolicy")
-    if policy is not None and policy not in _POLICIES:
-        message = f'Unsupported value: "{policy}": supported values: "Orphan", "Background", "Foreground"'
-        problems.append(Cause("FieldValueNotSupported", message, "propagationPolicy"))
-    wrong = [value for value in options.get("dryRun", ()) if value != "All"]
-    if wrong:
-        message = f'Unsupported value: "{wrong[0]}": supported values: "All"'
-        problems.append(Cause("FieldValueNotSupported", message, "dryRun"))
-    if problems:
-        raise Invalid(
-            f'DeleteOptions.meta.k8s.io "" is invalid: {problems[0].field}: {problems[0].message}',
-            details={"group": "meta.k8s.io", "kind": "DeleteOptions"},
-            causes=problems,
-        )
+    options = delete_options(decode_options(call.request), query)
+    if not options.get("dryRun") and query.all("dryRun"):  # clients that say it beside a body mean it
+        options = delete_options({**options, "dryRun": query.all("dryRun")}, query)
     return options
-
-
-def _seconds(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def _check_preconditions(call: Call, entry: Entry, options: dict[str, Any]) -> None:
     wanted = options.get("preconditions") or {}
     metadata = entry.object()["metadata"]
     uid, version = wanted.get("uid"), wanted.get("resourceVersion")
-    if uid and uid != metadata["uid"]:
-        raise conflict(
-            call.resource,
-            entry.name,
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
-        )
-    if version and version != metadata["resourceVersion"]:
-        raise conflict(
-            call.resource,
-            entry.name,
-            f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta:"
-            f" {metadata['resourceVersion']}",
-        )
+    if uid is not None and uid != metadata["uid"]:
+        raise _unlike(call, entry, "UID", uid, metadata["uid"], "deleted and then recreated")
+    if version is not None and version != metadata["resourceVersion"]:
+        raise _unlike(call, entry, "ResourceVersion", version, metadata["resourceVersion"], "modified")
+
+
+def _unlike(call: Call, entry: Entry, what: str, wanted: str, found: str, perhaps: str) -> Conflict:
+    kind = f"{call.resource.kind}.{call.resource.group}" if call.resource.group else call.resource.kind
+    why = f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found})."
+    details = {"name": entry.name, "kind": call.resource.kind}
+    if call.resource.group:
+        details["group"] = call.resource.group
+    return Conflict(
+        f'Operation cannot be fulfilled on {kind} "{entry.name}": {why} The object might have been {perhaps}',
+        details=details,
+    )
 
 
 def _status(call: Call, obj: dict[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,21 @@
 """GET and LIST: from the cache's bytes, or from the store when an old revision is asked for.
 
 Takes a call; gives one object, or a page of them with a continue token that holds revision and position.
-Invariant: all pages of one list are of one revision; a token whose revision is gone answers 410.
+Invariant: all pages of one list are of one revision; a token whose revision is gone answers 410, with one that goes
+on in the present.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks and
 #resource-versions
 """
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any, Final
 
-from podbay.api.errors import BadRequest, Cause, Invalid
-from podbay.apiserver.request_info import Query
+from podbay.api.errors import BadRequest, Expired
+from podbay.apiserver.options import check_list_options, check_resource_version, integer
 from podbay.apiserver.storage.entry import Entry
 from podbay.apiserver.verbs.call import Call, represent, respond_bytes, respond_entry
+from podbay.apiserver.verbs.continuation import LATEST, decode_token, encode_token, gone
 from podbay.apiserver.verbs.selection import Selection, selection
 from podbay.store.interface import Revision, prefix_end
 from podbay.wire import json
@@ -36,23 +36,33 @@ async def get(call: Call) -> Response:
 async def list_(call: Call) -> Response:
     """Answer with a page of objects. Raises BadRequest, Invalid, Expired, Timeout."""
     query = call.info.query
+    check_list_options(query)
     wanted = selection(call.resource, call.info)
-    limit = _integer(query, "limit")
+    limit = max(0, integer(query, "limit") or 0)
     prefix = call.objects.key(call.resource, wanted.namespace, "") if wanted.namespace else _prefix(call)
-    token = query.get("continue", "")
+    token, start = query.get("continue", ""), prefix
     version, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
-    check_list_options(version, match, token)
+    revision = LATEST
     if token:
-        revision, start = _decode_token(token, prefix)
-        return await _from_store(call, wanted, start, prefix, limit, revision)
+        revision, start = decode_token(token, prefix)
+        if version not in ("", "0"):
+            raise BadRequest("specifying resource version is not allowed when using continue")
+    check_resource_version(version)
     if match == "Exact" or (version not in ("", "0") and limit and not match):
-        return await _from_store(call, wanted, prefix, prefix, limit, Revision(int(version)))
+        revision = Revision(int(version))
+    if revision != LATEST:
+        try:
+            return await _from_store(call, wanted, start, prefix, limit, revision)
+        except Expired:
+            if token:
+                raise gone(prefix, start) from None
+            raise
     await call.objects.fresh(version)
     cache = call.objects.cache
     found: list[Entry] = []
     following = ""
     remaining = 0
-    for entry in cache.of(call.resource).between(prefix, prefix_end(prefix)):
+    for entry in cache.of(call.resource).between(start, prefix_end(prefix)):
         if not wanted.matches(entry):
             continue
         if limit and len(found) == limit:
@@ -64,7 +74,7 @@ async def list_(call: Call) -> Response:
             found.append(entry)
     metadata: dict[str, Any] = {"resourceVersion": str(cache.revision)}
     if following:
-        metadata["continue"] = _encode_token(cache.revision, prefix, following)
+        metadata["continue"] = encode_token(cache.revision, prefix, following)
         if wanted.is_everything:
             metadata["remainingItemCount"] = remaining
     return await _page(call, found, metadata)
@@ -92,7 +102,7 @@ async def _from_store(
             break
         position = page.items[-1].key + "\0"
     if following:
-        metadata["continue"] = _encode_token(revision, prefix, following)
+        metadata["continue"] = encode_token(revision, prefix, following)
     return await _page(call, found, metadata)
 
 
@@ -129,68 +139,5 @@ async def _represented(call: Call, entries: Sequence[Entry], metadata: dict[str,
     return whole
 
 
-def check_resource_version(version: str) -> None:
-    """Refuse a resourceVersion that is no number. Raises BadRequest."""
-    if version and not (version.isascii() and version.isdigit()):
-        raise BadRequest(
-            f'invalid resource version "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
-
-
-def check_list_options(version: str, match: str, token: str) -> None:
-    """Refuse combinations that upstream refuses. Raises Invalid, BadRequest."""
-    problem = ""
-    if match and not version:
-        problem = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-    elif match and token:
-        problem = "resourceVersionMatch is forbidden when continue is provided"
-    elif match == "Exact" and version == "0":
-        problem = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-    if problem:
-        raise _invalid_options("FieldValueForbidden", f"Forbidden: {problem}")
-    if match not in ("", "Exact", "NotOlderThan"):
-        raise _invalid_options(
-            "FieldValueNotSupported",
-            f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""',
-        )
-    if token and version not in ("", "0"):
-        raise BadRequest("specifying resource version is not allowed when using continue")
-    check_resource_version(version)
-
-
-def _invalid_options(reason: str, message: str) -> Invalid:
-    return Invalid(
-        f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {message}',
-        details={"group": "meta.k8s.io", "kind": "ListOptions"},
-        causes=[Cause(reason, message, "resourceVersionMatch")],
-    )
-
-
 def _prefix(call: Call) -> str:
     return call.objects.cache.of(call.resource).prefix
-
-
-def _integer(query: Query, name: str) -> int:
-    text = query.get(name, "")
-    try:
-        return max(0, int(text)) if text else 0
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-
-
-def _encode_token(revision: Revision, prefix: str, key: str) -> str:
-    token = json.encode({"v": "meta.k8s.io/v1", "rv": revision, "start": key.removeprefix(prefix)})
-    return base64.urlsafe_b64encode(token).decode().rstrip("=")
-
-
-def _decode_token(token: str, prefix: str) -> tuple[Revision, str]:
-    try:
-        parts = json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        revision, start = parts["rv"], parts["start"]
-        if parts["v"] != "meta.k8s.io/v1" or not isinstance(revision, int) or not isinstance(start, str):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        raise BadRequest("continue key is not valid: encoded continue token is not valid") from None
-    if ".." in start.split("/") or start.startswith("/"):
-        raise BadRequest("continue key is not valid: start key is outside of the list")
-    return Revision(revision), prefix + start

@@ -12,11 +12,11 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from podbay.api.errors import BadRequest, Cause, Expired, Invalid
+from podbay.api.errors import Expired
+from podbay.apiserver.options import check_resource_version, check_watch_options, integer
 from podbay.apiserver.storage.cache import Event, ResourceCache
 from podbay.apiserver.storage.entry import Entry
 from podbay.apiserver.verbs.call import Call, represent
-from podbay.apiserver.verbs.read import check_resource_version
 from podbay.apiserver.verbs.selection import Selection, selection
 from podbay.lib.tasks import TaskScope
 from podbay.store.interface import Revision
@@ -32,25 +32,23 @@ _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 async def watch(call: Call) -> Response:
     """Answer with a stream of frames. Raises BadRequest, Invalid; a version too old is told in the first frame."""
     query = call.info.query
+    check_watch_options(query)
     version = query.get("resourceVersion", "")
     check_resource_version(version)
-    initial = query.get("sendInitialEvents", "")
-    match = query.get("resourceVersionMatch", "")
-    _check_initial(initial, match)
     wanted = selection(call.resource, call.info)
-    timeout_s = _timeout_s(query.get("timeoutSeconds", ""))
+    timeout_s = _timeout_s(integer(query, "timeoutSeconds"))
     watcher = Watcher(call, wanted, bookmarks=query.flag("allowWatchBookmarks"))
-    if initial in ("false", "0"):
+    initial = "sendInitialEvents" in query
+    if initial and not query.flag("sendInitialEvents"):
         await call.objects.fresh(version)
         watcher.follow_from(Revision(int(version)) if version not in ("", "0") else call.objects.cache.revision)
     elif initial or version in ("", "0"):
         await call.objects.fresh("" if version in ("", "0") and version != "0" else version)
-        watcher.begin_with_all(told=bool(initial) and query.flag("allowWatchBookmarks"))
+        watcher.begin_with_all(told=initial and query.flag("allowWatchBookmarks"))
         watcher.follow_from(call.objects.cache.revision)
     else:
         watcher.follow_from(Revision(int(version)))
-    headers = [("Content-Type", f"{JSON};stream=watch" if call.representation.kind else JSON)]
-    return Response(status=200, headers=headers, stream=watcher.frames(timeout_s))
+    return Response(status=200, headers=[("Content-Type", JSON)], stream=watcher.frames(timeout_s))
 
 
 class Watcher:
@@ -67,6 +65,7 @@ class Watcher:
         self._ends = [call.objects.cache.on_end(self._end)]
         self._first_frame = True
         self._limit = _BUFFER
+        self._after = Revision(0)
 
     def begin_with_all(self, *, told: bool) -> None:
         """Let every selected object be ADDED; then say, if asked for, that this was the beginning."""
@@ -80,19 +79,21 @@ class Watcher:
             self._ready.set()
 
     def follow_from(self, revision: Revision) -> None:
-        """Offer every change above a revision. Too old or not there yet is told in a frame, and ends the watch."""
+        """Offer every change above a revision, which may be one to come. Too old is told in a frame and ends it."""
         if revision < self._cache.window_start:
             gone = Expired(f"too old resource version: {revision} ({self._cache.window_start})")
             self._push(b'{"type":"ERROR","object":%b}\n' % json.encode(gone.as_status()))
             self._end()
             return
+        self._after = revision
         for event in self._cache.window:
-            if event.revision > revision:
-                self.offer(event)
+            self.offer(event)
         self._ends.append(self._cache.watch(self._wanted.index, self.offer))
 
     def offer(self, event: Event) -> None:
         """Take one change of the cache."""
+        if event.revision <= self._after:
+            return
         before = event.previous is not None and self._wanted.matches(event.previous)
         after = event.current is not None and self._wanted.matches(event.current)
         if after:
@@ -189,28 +190,5 @@ class Watcher:
         return b'{"type":"BOOKMARK","object":%b}\n' % json.encode(obj)
 
 
-def _timeout_s(text: str) -> float:
-    if not text:
-        return _TIMEOUT_S * (1 + random.random())
-    if not text.isdigit():
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return float(text) or _TIMEOUT_S
-
-
-def _check_initial(initial: str, match: str) -> None:
-    problems: list[Cause] = []
-    if initial:
-        if match != "NotOlderThan":
-            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            problems.append(Cause("FieldValueForbidden", message, "resourceVersionMatch"))
-        if initial not in ("true", "false", "1", "0"):
-            raise BadRequest(f'invalid value for sendInitialEvents: "{initial}"')
-    elif match:
-        message = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        problems.append(Cause("FieldValueForbidden", message, "resourceVersionMatch"))
-    if problems:
-        raise Invalid(
-            f'ListOptions.meta.k8s.io "" is invalid: {problems[0].field}: {problems[0].message}',
-            details={"group": "meta.k8s.io", "kind": "ListOptions"},
-            causes=problems,
-        )
+def _timeout_s(asked: int | None) -> float:
+    return float(asked) if asked else _TIMEOUT_S * (1 + random.random())

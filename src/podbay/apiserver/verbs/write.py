@@ -18,6 +18,7 @@ from podbay.api.errors import (
     Cause,
     Conflict,
     NotFound,
+    StatusError,
     UnsupportedMediaType,
 )
 from podbay.api.names import generate_name
@@ -25,11 +26,17 @@ from podbay.api.patch import PatchError, json_patch, merge_patch, status_error, 
 from podbay.api.patch.errors import go_text, misfit
 from podbay.api.resources import Resource
 from podbay.api.schema.conform import WrongType
-from podbay.api.validation import invalid_object, validate_create, validate_status_update, validate_update
+from podbay.api.validation import (
+    invalid_object,
+    validate_create,
+    validate_finalize,
+    validate_status_update,
+    validate_update,
+)
 from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
 from podbay.apiserver.admission import admit_create, admit_node_write
-from podbay.apiserver.bodies import check_size, decode_object, field_validation, media_type, shaped
+from podbay.apiserver.bodies import check_size, decode_object, media_type, shaped
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_entry
@@ -38,6 +45,7 @@ from podbay.wire.http import Response
 
 _GENERATED_TRIES: Final = 8
 _PATCH_TRIES: Final = 5
+_OTHER_NAMESPACE: Final = "the namespace of the object ({}) does not match the namespace on the request ({})"
 _PATCHES: Final = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
@@ -47,8 +55,10 @@ _PATCHES: Final = {
 
 async def create(call: Call) -> Response:
     """Store a new object and answer 201."""
-    resource, info = call.resource, call.info
-    obj, warnings = decode_object(call.request, resource.api_version, resource.kind, field_validation(info.query))
+    resource = call.resource
+    obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    if obj["metadata"].get("resourceVersion", "0") != "0":
+        raise StatusError("resourceVersion should not be set on objects to be created")
     entry = await create_object(call, obj)
     warnings = [*warnings, *warnings_on_create(resource, json.decode(entry))]
     return respond(call, entry, status=201, warnings=warnings)
@@ -57,7 +67,7 @@ async def create(call: Call) -> Response:
 async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
     """Store a decoded object and return its bytes. Also for PUT of an object that is missing."""
     resource, namespace = call.resource, call.info.namespace
-    _check_namespace(resource, obj, namespace)
+    check_namespace(resource, obj, namespace)
     metadata = obj["metadata"]
     generated = not metadata.get("name") and bool(metadata.get("generateName"))
     base = metadata.get("generateName", "")
@@ -70,8 +80,7 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
         )
         set_defaults(resource, prepared)
         strategy.prepare_create(resource, prepared)
-        if metadata.get("name"):
-            await admit_create(call.objects, resource, namespace, metadata["name"])
+        await admit_create(call.objects, resource, namespace, metadata.get("name", ""))
         admit_node_write(call.identity, resource, prepared)
         raise_invalid(resource, prepared, validate_create(resource, prepared))
         stored = converted(prepared, resource.storage)
@@ -79,20 +88,26 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
             if call.is_dry_run:
                 return await _dry_create(call, stored)
             return (await call.objects.create(resource, stored)).data_as(resource)
-        except AlreadyExists:
-            if not generated or attempt == _GENERATED_TRIES - 1:
+        except AlreadyExists as error:
+            if not base:
                 raise
+            if not generated or attempt == _GENERATED_TRIES - 1:
+                why = f"{error.message}, the server was not able to generate a unique name for the object"
+                raise AlreadyExists(why, details={**error.details, "retryAfterSeconds": 1}) from None
     raise AssertionError("unreachable")
 
 
 async def update(call: Call) -> Response:
     """Replace an object by the one in the body."""
     resource, info = call.resource, call.info
-    obj, warnings = decode_object(call.request, resource.api_version, resource.kind, field_validation(info.query))
-    _check_namespace(resource, obj, info.namespace)
-    name = obj["metadata"].setdefault("name", info.name)
+    obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    name = obj["metadata"].get("name", "")
+    if not name:
+        why = f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+        raise BadRequest(why)
     if name != info.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({info.name})")
+    check_namespace(resource, obj, info.namespace, _OTHER_NAMESPACE)
     while True:
         try:
             old = await call.objects.get(resource, info.namespace, info.name)
@@ -123,11 +138,11 @@ async def patch(call: Call) -> Response:
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format - accepted media types include: {accepted}"
         )
+    level = call.options.field_validation
     try:
         changes, repeated = json.decode_with_duplicates(call.request.body)
     except ValueError as error:
         raise BadRequest(f"error decoding patch: {error}") from None
-    level = field_validation(info.query)
     doubled = [f'{"json patch " if kind == "json" else ""}duplicate field "{path}"' for path in repeated]
     for attempt in range(_PATCH_TRIES):
         old = await call.objects.get(resource, info.namespace, info.name)
@@ -135,7 +150,7 @@ async def patch(call: Call) -> Response:
         patched = _apply(call, kind, before, changes)
         shown = go_text(changes) if kind == "strategic" else json.encode(patched).decode()
         try:
-            new, misfits = shaped(patched, resource.api_version, resource.kind, [])
+            new, misfits = shaped(patched, resource.api_version, resource.kind)
         except WrongType as error:
             raise misfit(shown, str(error)) from None
         problems = doubled + misfits
@@ -166,12 +181,16 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
     new["metadata"].pop("resourceVersion", None)
     set_defaults(resource, new)
     admit_node_write(call.identity, resource, new)
-    if call.info.subresource == "status":
-        strategy.prepare_status(resource, new, before)
-        problems = validate_status_update(resource, new, before)
-    else:
-        strategy.prepare_update(resource, new, before)
-        problems = validate_update(resource, new, before)
+    match call.info.subresource:
+        case "status":
+            strategy.prepare_status(resource, new, before)
+            problems = validate_status_update(resource, new, before)
+        case "finalize":
+            strategy.prepare_finalize(new, before)
+            problems = validate_finalize(new, before)
+        case _:
+            strategy.prepare_update(resource, new, before)
+            problems = validate_update(resource, new, before)
     raise_invalid(resource, new, problems)
     stored = converted(new, resource.storage)
     if call.is_dry_run:
@@ -202,14 +221,20 @@ def _apply(call: Call, kind: str, before: dict[str, Any], changes: Any) -> dict[
     return patched
 
 
-def _check_namespace(resource: Resource, obj: dict[str, Any], namespace: str) -> None:
+def check_namespace(
+    resource: Resource,
+    obj: dict[str, Any],
+    namespace: str,
+    why: str = "the namespace of the provided object does not match the namespace sent on the request",
+) -> None:
+    """Put an object into the namespace of its request. Raises BadRequest if it says another one."""
     given = obj["metadata"].get("namespace", "")
     if not resource.namespaced:
         if given:
             obj["metadata"].pop("namespace")
         return
     if given and given != namespace:
-        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+        raise BadRequest(why.format(given, namespace))
     obj["metadata"]["namespace"] = namespace
 
 
