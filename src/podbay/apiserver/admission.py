@@ -1,18 +1,14 @@
-"""The last word before an object is stored: namespaces that are there and stay, and what nodes may write.
+"""The last word before an object is stored: namespaces that are there, and stay.
 
-Takes who asks, what is asked and the object; raises, or lets it pass.
-Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ (NamespaceLifecycle,
-NodeRestriction)
+Takes what is asked and the object's name; raises, or lets it pass.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ (NamespaceLifecycle)
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from podbay.api import resources
 from podbay.api.errors import Cause, Forbidden, NotFound
 from podbay.api.resources import Resource
-from podbay.apiserver.authorization import NODE_PREFIX
-from podbay.apiserver.identity import Identity
 from podbay.apiserver.storage.objects import Objects
 
 _IMMORTAL: Final = ("default", "kube-system", "kube-public")
@@ -43,19 +39,3 @@ def admit_delete(resource: Resource, name: str) -> None:
             f'namespaces "{name}" is forbidden: this namespace may not be deleted',
             details={"name": name, "kind": "namespaces"},
         )
-
-
-def admit_node_write(identity: Identity, resource: Resource, obj: Mapping[str, Any]) -> None:
-    """Refuse what a node writes about others. Raises Forbidden."""
-    if not identity.user.startswith(NODE_PREFIX) or "system:nodes" not in identity.groups:
-        return
-    node = identity.user.removeprefix(NODE_PREFIX)
-    name = obj["metadata"].get("name", "")
-    if resource is resources.NODES and name != node:
-        why = f'node "{node}" is not allowed to modify node "{name}"'
-    elif resource is resources.LEASES and name != node:
-        why = f'can only access node lease with the same name as the requesting node: "{node}"'
-    else:
-        return
-    details = {"name": name, "kind": resource.plural} | ({"group": resource.group} if resource.group else {})
-    raise Forbidden(f'{resource.group_resource} "{name}" is forbidden: {why}', details=details)

@@ -7,20 +7,19 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-ro
 https://kubernetes.io/docs/reference/access-authn-authz/node/
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from podbay.api.errors import Forbidden
-from podbay.api.selectors import parse_field_selector
 from podbay.apiserver.identity import Identity
+from podbay.apiserver.node_authorization import PodsOfNode, node_refusal
 from podbay.apiserver.request_info import RequestInfo
 
 _READ: Final = ("get", "list", "watch")
 _PUBLIC: Final = ("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz")
 NODE_PREFIX: Final = "system:node:"
 REGISTRY_PATH: Final = "/v2"
-PodsOfNode = Callable[[str, str, str], Iterable[Mapping[str, Any]]]  # of a node, in a namespace, with a name or any
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,99 +81,35 @@ def authorize(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -
         raise Forbidden(f'forbidden: User "{identity.user}" cannot {info.verb} path "{info.path}"')
     if any(rule.allows(info) for rule in _OF_USER.get(identity.user, ())):
         return
-    if identity.user.startswith(NODE_PREFIX) and "system:nodes" in identity.groups:
-        node = identity.user.removeprefix(NODE_PREFIX)
-        if _node_may(node, info, pods_of_node):
-            return
-    raise _forbidden(identity, info)
+    node = node_name(identity)
+    reason = node_refusal(node, info, pods_of_node) if node else ""
+    if reason is not None:
+        raise _forbidden(identity, info, reason)
+
+
+def node_name(identity: Identity) -> str:
+    """Return the name of the node that an identity is, or nothing."""
+    is_node = identity.user.startswith(NODE_PREFIX) and "system:nodes" in identity.groups
+    return identity.user.removeprefix(NODE_PREFIX) if is_node else ""
 
 
 def _is_registry(path: str) -> bool:
     return path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/")
 
 
-def _node_may(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> bool:
-    resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    match info.group, resource:
-        case "", "nodes":
-            if info.verb == "create":
-                return True
-            return info.verb in (*_READ, "patch", "update") and _names(info, "metadata.name", node)
-        case "", "nodes/status":
-            return info.verb in ("patch", "update") and info.name == node
-        case "", "pods":
-            if info.verb in ("list", "watch"):
-                return _names(info, "spec.nodeName", node)
-            return info.verb in ("get", "delete") and _owns(info, node, pods_of_node)
-        case "", "pods/status":
-            return info.verb in ("patch", "update") and _owns(info, node, pods_of_node)
-        case "", "secrets" | "configmaps" | "serviceaccounts":
-            verbs = ("get",) if resource == "serviceaccounts" else _READ
-            name = info.name or _selected(info, "metadata.name")
-            return info.verb in verbs and any(
-                _refers(pod, info.resource, name) for pod in pods_of_node(node, info.namespace, "") if name
-            )
-        case "coordination.k8s.io", "leases":
-            if info.namespace != "kube-node-lease":
-                return False
-            return info.verb == "create" or (info.verb in ("get", "update", "patch", "delete") and info.name == node)
-        case (("" | "events.k8s.io"), "events"):
-            return info.verb in ("create", "patch", "update")
-        case _:
-            return False
-
-
-def _names(info: RequestInfo, field: str, wanted: str) -> bool:
-    if field == "metadata.name" and info.name:
-        return info.name == wanted
-    return _selected(info, field) == wanted
-
-
-def _selected(info: RequestInfo, field: str) -> str:
-    """Return the one value of a field that a list or watch is limited to, or nothing."""
-    try:
-        return parse_field_selector(info.query.get("fieldSelector", "")).required(field) or ""
-    except ValueError:
-        return ""
-
-
-def _owns(info: RequestInfo, node: str, pods_of_node: PodsOfNode) -> bool:
-    return any(True for _ in pods_of_node(node, info.namespace, info.name))
-
-
-def _refers(pod: Mapping[str, Any], resource: str, name: str) -> bool:
-    """Tell whether a pod's spec names a secret, config map or service account."""
-    spec = pod.get("spec") or {}
-    if resource == "serviceaccounts":
-        return spec.get("serviceAccountName") == name
-    return name in set(_referenced(spec, "secret" if resource == "secrets" else "configMap"))
-
-
-def _referenced(value: Any, kind: str) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            if key in (f"{kind}KeyRef", f"{kind}Ref", kind) and isinstance(child, Mapping):
-                yield str(child.get("name") or child.get("secretName") or "")
-            elif key == "imagePullSecrets" and kind == "secret":
-                yield from (str(reference.get("name", "")) for reference in child)
-            yield from _referenced(child, kind)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _referenced(child, kind)
-
-
-def _forbidden(identity: Identity, info: RequestInfo) -> Forbidden:
+def _forbidden(identity: Identity, info: RequestInfo, reason: str) -> Forbidden:
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     qualified = f"{info.resource}.{info.group}" if info.group else info.resource
-    subject = f'{qualified} "{info.name}"' if info.name else qualified
+    name = info.subject_name
+    subject = f'{qualified} "{name}"' if name else qualified
     place = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
     details = {"kind": info.resource}
-    if info.name:
-        details = {"name": info.name} | details
+    if name:
+        details = {"name": name} | details
     if info.group:
         details["group"] = info.group
     return Forbidden(
         f'{subject} is forbidden: User "{identity.user}" cannot {info.verb} resource "{resource}"'
-        f' in API group "{info.group}" {place}',
+        f' in API group "{info.group}" {place}' + (f": {reason}" if reason else ""),
         details=details,
     )

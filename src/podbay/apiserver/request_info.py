@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
+from podbay.api.selectors import parse_field_selector
+
 _VERBS: Final = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -60,6 +62,16 @@ class RequestInfo:
     def is_resource(self) -> bool:
         """Tell whether the path names a resource."""
         return bool(self.resource)
+
+    @property
+    def subject_name(self) -> str:
+        """Return the one object that a request is about, also if a field selector names it; else nothing."""
+        if self.name or self.verb not in ("list", "watch", "deletecollection"):
+            return self.name
+        try:
+            return parse_field_selector(self.query.get("fieldSelector", "")).required("metadata.name") or ""
+        except ValueError:
+            return ""
 
 
 def parse_target(method: str, target: str) -> RequestInfo:

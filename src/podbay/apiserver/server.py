@@ -27,6 +27,7 @@ from podbay.apiserver.authorization import REGISTRY_PATH, authorize
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.connect import connect
 from podbay.apiserver.identity import Identity, authenticate
+from podbay.apiserver.impersonation import impersonated
 from podbay.apiserver.metrics import MEDIA, Metrics
 from podbay.apiserver.negotiation import Representation, negotiate
 from podbay.apiserver.options import check_include_object, write_options
@@ -117,7 +118,7 @@ class ApiServer:
                 yield entry.object()
 
     async def _answer(self, request: Request, info: RequestInfo) -> Response:
-        identity = authenticate(request, self._config.tokens)
+        identity = impersonated(authenticate(request, self._config.tokens), request.headers)
         authorize(identity, info, self.pods_of_node)
         if not info.is_resource:
             return await self._answer_path(request, info)

@@ -63,6 +63,11 @@ class Cluster:
         return self.state / "store.db"
 
     @property
+    def tokens(self) -> Path:
+        """Return the file of bearer tokens, in upstream's format; there need not be one."""
+        return self.state / "tokens.csv"
+
+    @property
     def pki(self) -> Path:
         """Return the directory of keys and certificates."""
         return self.state / "pki"

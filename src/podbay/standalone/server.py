@@ -12,6 +12,7 @@ from pathlib import Path
 from podbay.api.resources import NODES
 from podbay.apiserver.bodies import LIMIT_BYTES
 from podbay.apiserver.config import ApiServerConfig
+from podbay.apiserver.identity import Identity, read_token_file
 from podbay.apiserver.image_registry import ImageRegistry
 from podbay.apiserver.server import ApiServer
 from podbay.client.informer import Informer
@@ -25,7 +26,7 @@ from podbay.lib.tasks import TaskScope
 from podbay.scheduler.scheduler import Scheduler
 from podbay.serving.door import serve
 from podbay.standalone import network, processes
-from podbay.standalone.cluster import Cluster, Settings
+from podbay.standalone.cluster import Cluster, ClusterError, Settings
 from podbay.standalone.node import Node
 from podbay.standalone.pki import Pki
 from podbay.store.sqlite import SqliteStore
@@ -61,6 +62,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
                     address=f"{node_address}:{settings.port}",
                     kubelet_tls=lambda: kubelet_tls,
                     registry=ImageRegistry(cluster.registry),
+                    tokens=_tokens(cluster.tokens),
                 ),
                 activity,
             )
@@ -86,6 +88,16 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
                 await door.close()
     finally:
         await store.close()
+
+
+def _tokens(path: Path) -> dict[str, Identity]:
+    """Return who may come in by which bearer token: nobody, unless the cluster has a file of them."""
+    try:
+        return read_token_file(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ClusterError(f"{path}: {error}") from None
 
 
 def _start_parts(scope: TaskScope, server: ApiServer, settings: Settings, clock: RealClock, activity: Activity) -> None:

@@ -22,7 +22,7 @@ _EXPECTED = (
     ("Extra data", "after top-level value"),
     ("Invalid control character", "in string literal"),
     ("Invalid \\escape", "in string escape code"),
-    ("Invalid \\uXXXX escape", "in \\u hexadecimal character escape"),
+    ("Invalid \\u", "in \\u hexadecimal character escape"),
 )
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()

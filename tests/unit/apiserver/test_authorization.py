@@ -67,12 +67,6 @@ async def test_a_node_follows_what_its_pods_volumes_name_one_by_one(api: Api) ->
     assert watch.status == 403
 
 
-async def test_a_node_registers_itself_and_no_other(api: Api) -> None:
-    await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "n"}}, peer=NODE, status=201)
-    refused = await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "m"}}, peer=NODE, status=403)
-    assert 'node "n" is not allowed to modify node "m"' in refused["message"]
-
-
 async def test_the_scheduler_binds_and_does_not_create(api: Api) -> None:
     scheduler = PeerCertificate("system:kube-scheduler")
     await api.create(PODS, pod("web"))

@@ -35,8 +35,10 @@ from podbay.api.validation import (
 )
 from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
-from podbay.apiserver.admission import admit_create, admit_node_write
+from podbay.apiserver.admission import admit_create
+from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, decode_object, media_type, shaped
+from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_entry
@@ -81,7 +83,8 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
         set_defaults(resource, prepared)
         strategy.prepare_create(resource, prepared)
         await admit_create(call.objects, resource, namespace, metadata.get("name", ""))
-        admit_node_write(call.identity, resource, prepared)
+        if node := node_name(call.identity):
+            admit_node_write(node, resource, prepared, None)
         raise_invalid(resource, prepared, validate_create(resource, prepared))
         stored = converted(prepared, resource.storage)
         try:
@@ -180,7 +183,8 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
     strategy.keep_system_metadata(new, before)
     new["metadata"].pop("resourceVersion", None)
     set_defaults(resource, new)
-    admit_node_write(call.identity, resource, new)
+    if node := node_name(call.identity):
+        admit_node_write(node, resource, new, before)
     match call.info.subresource:
         case "status":
             strategy.prepare_status(resource, new, before)

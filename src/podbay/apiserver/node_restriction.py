@@ -1,0 +1,98 @@
+"""What a node may write: its own node without its taints and the labels that steer pods, its lease, its mirror pods.
+
+Pure. Takes the node's name, the new object and the one it replaces; raises, or lets it pass. Authorization let the
+request through by its path; this looks at what it says.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podbay.api import resources
+from podbay.api.errors import Forbidden
+from podbay.api.resources import Resource
+from podbay.apiserver.node_authorization import referenced
+
+Object = Mapping[str, Any]
+
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_RESTRICTED: Final = "node-restriction.kubernetes.io"
+_KUBELET_LABELS: Final = frozenset({
+    "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch", "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type",
+    "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region", "node.kubernetes.io/windows-build",
+})  # fmt: skip
+_KUBELET_LABEL_DOMAINS: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
+
+
+def admit_node_write(node: str, resource: Resource, new: Object, old: Object | None) -> None:
+    """Refuse what a node writes about others, or to its own advantage. Raises Forbidden."""
+    name = new["metadata"].get("name", "")
+    why = ""
+    if resource is resources.NODES:
+        why = _node(node, name, new, old)
+    elif resource is resources.PODS:
+        why = _mirror(node, new) if old is None else _labels_through_status(node, new, old)
+    elif resource is resources.LEASES and name != node:
+        why = "can only access node lease with the same name as the requesting node"
+    if why:
+        details = {"name": name, "kind": resource.plural} | ({"group": resource.group} if resource.group else {})
+        raise Forbidden(f'{resource.group_resource} "{name}" is forbidden: {why}', details=details)
+
+
+def _node(node: str, name: str, new: Object, old: Object | None) -> str:
+    if name != node:
+        return f'node "{node}" is not allowed to modify node "{name}"'
+    spec, before = new.get("spec") or {}, (old or {}).get("spec") or {}
+    if old is not None and (spec.get("taints") or []) != (before.get("taints") or []):
+        return f'node "{node}" is not allowed to modify taints'
+    labels = new["metadata"].get("labels") or {}
+    previous = (old["metadata"].get("labels") or {}) if old is not None else {}
+    changed = {key for key in labels.keys() | previous.keys() if labels.get(key) != previous.get(key)}
+    forbidden = ", ".join(sorted(filter(_is_forbidden, changed)))
+    if forbidden and old is None:
+        return f'node "{node}" is not allowed to set the following labels: {forbidden}'
+    return f"is not allowed to modify labels: {forbidden}" if forbidden else ""
+
+
+def _is_forbidden(label: str) -> bool:
+    domain = label.rpartition("/")[0]
+    if _is_in(domain, _RESTRICTED):
+        return True
+    is_ours = _is_in(domain, "kubernetes.io") or _is_in(domain, "k8s.io")
+    return is_ours and label not in _KUBELET_LABELS and not any(_is_in(domain, d) for d in _KUBELET_LABEL_DOMAINS)
+
+
+def _is_in(domain: str, wanted: str) -> bool:
+    return domain == wanted or domain.endswith(f".{wanted}")
+
+
+def _labels_through_status(node: str, new: Object, old: Object) -> str:
+    same = (new["metadata"].get("labels") or {}) == (old["metadata"].get("labels") or {})
+    return "" if same else f'node "{node}" cannot update labels through pod status'
+
+
+def _mirror(node: str, pod: Object) -> str:
+    """Return why a node may not make a pod: it may only show the ones that it runs of its own."""
+    metadata, spec = pod["metadata"], pod.get("spec") or {}
+    if _MIRROR not in (metadata.get("annotations") or {}):
+        return f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods'
+    if spec.get("nodeName") != node:
+        return f'node "{node}" can only create pods with spec.nodeName set to itself'
+    owners = metadata.get("ownerReferences") or []
+    if len(owners) > 1:
+        return f'node "{node}" can only create pods with a single owner reference set to itself'
+    owner = owners[0] if owners else {}
+    if (owner.get("apiVersion"), owner.get("kind"), owner.get("name")) != ("v1", "Node", node):
+        return f'node "{node}" can only create pods with an owner reference set to itself'
+    if not owner.get("controller"):
+        return f'node "{node}" can only create pods with a controller owner reference set to itself'
+    if owner.get("blockOwnerDeletion"):
+        return f'node "{node}" must not set blockOwnerDeletion on an owner reference'
+    if spec.get("serviceAccountName"):
+        return f'node "{node}" can not create pods that reference a service account'
+    for kind in ("secret", "configMap"):
+        if referenced(pod, kind):
+            return f'node "{node}" can not create pods that reference {kind.lower()}s'
+    return ""
