@@ -31,6 +31,7 @@ from podbay.apiserver.impersonation import impersonated
 from podbay.apiserver.metrics import MEDIA, Metrics
 from podbay.apiserver.negotiation import Representation, negotiate
 from podbay.apiserver.options import check_include_object, write_options
+from podbay.apiserver.pretty import make_pretty, wants_pretty
 from podbay.apiserver.request_info import RequestInfo, parse_target
 from podbay.apiserver.storage.objects import Objects
 from podbay.apiserver.strategy import prepare_create, set_creation_metadata
@@ -47,9 +48,8 @@ from podbay.wire.http import JSON, Request, Response
 _log = logging.getLogger(__name__)
 
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
-_HEALTH: Final = ("/livez", "/readyz", "/healthz")
+_HEALTH: Final = ("livez", "readyz", "healthz")
 _NAMED: Final = ("get", "update", "patch", "delete")
-_METRIC_VERBS: Final = {"create": "POST", "update": "PUT"}
 _VERBS: Final = {
     "create": write.create,
     "get": read.get,
@@ -71,25 +71,26 @@ class ApiServer:
         self._activity = activity or Activity()
         self.objects = Objects(store, clock, self._activity)
         self.metrics = Metrics()
-        self._ready = False
+        self._started = self._ending = False
 
     async def start(self) -> None:
         """Fill the cache and make the namespaces that every cluster has."""
         await self.objects.cache.start()
         for name in NAMESPACES:
             await self._make_namespace(name)
-        self._ready = True
+        self._started = True
 
     async def close(self) -> None:
         """End every watch. The store stays open: it is its opener's."""
-        self._ready = False
+        self._ending = True
         await self.objects.cache.close()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; every error is a Status."""
         info = parse_target(request.method, request.target)
         began = self._clock.monotonic()
-        self.metrics.inflight.inc()
+        self.metrics.began(info)
+        response = Response(status=499)  # what is counted if the client goes away meanwhile
         try:
             with self._activity.working("request"):
                 response = await self._answer(request, info)
@@ -101,12 +102,10 @@ class ApiServer:
             _log.exception("%s %s", request.method, info.path)
             response = _failure(InternalError("Internal error occurred: see the server's log"))
         finally:
-            self.metrics.inflight.dec()
-        subject = (info.group, info.version, info.resource, info.subresource)
-        verb = _METRIC_VERBS.get(info.verb, info.verb.upper())
-        self.metrics.request(verb, subject if info.resource else ("", "", "", ""), response.status)
-        if response.stream is None and response.upgrade is None:
-            self.metrics.observe(verb, info.resource, self._clock.monotonic() - began)
+            streams = response.stream is not None or response.upgrade is not None
+            self.metrics.ended(info, response.status, self._clock.monotonic() - began, streams=streams)
+        if wants_pretty(info.query, request.headers.get("User-Agent")):
+            await make_pretty(response)
         return response
 
     def pods_of_node(self, node: str, namespace: str, name: str) -> Iterable[Mapping[str, Any]]:
@@ -130,8 +129,8 @@ class ApiServer:
 
     async def _answer_path(self, request: Request, info: RequestInfo) -> Response:
         path = info.path
-        if path.startswith(_HEALTH):
-            return health.answer(path, info.query, self._checks())
+        if path.strip("/").partition("/")[0] in _HEALTH:
+            return health.answer(path, info.query, self._checks(ready=path.startswith("/readyz")))
         if path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/"):
             if self._config.registry is None:
                 raise NotFound("this server has no image registry")
@@ -193,20 +192,23 @@ class ApiServer:
             case _:
                 return await connect(call, self._config)
 
-    def _checks(self) -> dict[str, health.Check]:
+    def _checks(self, *, ready: bool) -> dict[str, health.Check]:
         def cache() -> str | None:
             failed = self.objects.cache.failed
             return str(failed) if failed is not None else None
 
-        return {
+        found: dict[str, health.Check] = {
             "ping": lambda: None,
             "log": lambda: None,
             "etcd": cache,
-            "informer-sync": lambda: None if self._ready else "the cache is not filled yet",
             "poststarthook/start-system-namespaces-controller": lambda: (
-                None if self._ready else "the namespaces are not there yet"
+                None if self._started else "the namespaces are not there yet"
             ),
         }
+        if ready:
+            found["informer-sync"] = lambda: None if self._started else "the cache is not filled yet"
+            found["shutdown"] = lambda: "the server is ending" if self._ending else None
+        return found
 
     async def _measure(self) -> None:
         asked = self._clock.monotonic()
@@ -218,7 +220,7 @@ class ApiServer:
             if resource.stored_as is None:
                 part = cache.of(resource)
                 self.metrics.objects.labels(resource.group_resource).set(len(part.entries))
-                self.metrics.watchers.labels(resource.group_resource).set(part.watcher_count)
+                self.metrics.watching(resource, part.watcher_count)
 
     async def _make_namespace(self, name: str) -> None:
         key = self.objects.key(resources.NAMESPACES, "", name)

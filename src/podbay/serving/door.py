@@ -19,6 +19,7 @@ from podbay.wire import json
 from podbay.wire.http import JSON, Handler, Headers, PeerCertificate, Request, Response
 
 _SHUTDOWN_S: Final = 2.0
+_HEAD_BYTES: Final = 1 << 20  # of the request line and of one header field, as in upstream's server
 _COMPRESS_FROM_BYTES: Final = 128 * 1024
 
 
@@ -46,7 +47,14 @@ async def serve(
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         return await _answer(handler, request, limit_bytes)
 
-    server = web.Server(answer, access_log=None, handler_cancellation=True, keepalive_timeout=75)
+    server = web.Server(
+        answer,
+        access_log=None,
+        handler_cancellation=True,
+        keepalive_timeout=75,
+        max_line_size=_HEAD_BYTES,  # a selector in a query can be long
+        max_field_size=_HEAD_BYTES,
+    )
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:

@@ -33,6 +33,11 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def indented(data: bytes) -> bytes:
+    """Return the same JSON text with a line for each value."""
+    return msgspec.json.format(data, indent=2)
+
+
 def decode(data: bytes | str) -> Any:
     """Return the value of a JSON text; ValueError says what is wrong and at which byte."""
     try:

@@ -4,7 +4,8 @@ import pytest
 
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
-from podbay.wire.http import Request
+from podbay.wire import json
+from podbay.wire.http import Headers, Request
 from tests.unit.apiserver.support import ADMIN, MAPS, PODS, Api, config_map, pod
 
 
@@ -63,3 +64,46 @@ async def test_a_second_server_on_the_same_store_serves_the_same_objects(api: Ap
     response = await again.handle(Request(method="GET", target=f"{MAPS}/a", peer=ADMIN))
     assert made["metadata"]["resourceVersion"].encode() in response.body
     await again.close()
+
+
+async def test_health_has_a_path_for_each_check_and_leaves_out_what_it_is_told_to(api: Api) -> None:
+    assert (await api.send("GET", "/readyz/ping")).body == b"ok"
+    assert (await api.send("GET", "/livez/informer-sync")).status == 404
+    assert (await api.send("GET", "/livezz")).status == 404
+    text = (await api.send("GET", "/readyz?verbose&exclude=etcd&exclude=nope")).body.decode()
+    assert "[+]etcd excluded: ok\n" in text
+    assert 'warn: some health checks cannot be excluded: no matches for "nope"\n' in text
+    assert text.endswith("readyz check passed\n")
+
+
+async def test_a_server_that_ends_is_not_ready_but_alive(api: Api) -> None:
+    await api.server.close()
+    refused = await api.send("GET", "/readyz")
+    assert refused.status == 500
+    assert b"[-]shutdown failed: reason withheld\n" in refused.body
+    assert (await api.send("GET", "/livez")).status == 200
+
+
+async def test_no_client_makes_metrics_grow(api: Api) -> None:
+    for word in ("one", "two"):
+        await api.send("GET", f"/api/v1/{word}", peer=None)
+        await api.send("GET", f"{PODS}/x/{word}")
+        await api.send(word.upper(), PODS)
+    text = (await api.send("GET", "/metrics")).body.decode()
+    assert "one" not in {value for line in text.splitlines() for value in line.split('"')}
+    assert 'apiserver_current_inflight_requests{request_kind="mutating"} 0.0' in text
+    for name in ("apiserver_storage_objects", "apiserver_longrunning_requests", "process_resident_memory_bytes"):
+        assert name in text
+    counted = next(line for line in text.splitlines() if line.startswith("apiserver_request_total{") and "404" in line)
+    for label in ('component="apiserver"', 'dry_run=""', 'scope="resource"', 'version="v1"', 'verb="GET"'):
+        assert label in counted
+
+
+async def test_who_reads_gets_lines(api: Api) -> None:
+    compact = await api.send("GET", "/api/v1/nodes")
+    lines = await api.send("GET", "/api/v1/nodes?pretty=true")
+    assert b"\n" not in compact.body
+    assert lines.body.startswith(b'{\n  "kind": "NodeList",\n')
+    assert json.decode(lines.body) == json.decode(compact.body)
+    request = Request(method="GET", target="/api/v1/nodes", headers=Headers([("User-Agent", "curl/8")]), peer=ADMIN)
+    assert (await api.server.handle(request)).body == lines.body
