@@ -1,6 +1,7 @@
 """The kubelet on a real containerd: what a pod's containers see, and what survives whose end."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,41 @@ pytestmark = pytest.mark.e2e
 Object = dict[str, Any]
 # In a command, ``$$`` is Kubernetes' way to write a dollar.
 SERVES = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
+
+
+def _process_of(container_id: str) -> str:
+    """Return the pid of a container's first process."""
+    found = [p.name for p in Path("/proc").glob("[0-9]*") if container_id in _text(p / "cgroup")]
+    return min(found, key=int)
+
+
+async def _enter(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "nsenter", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _held_to(path: str) -> tuple[int, int | None, int | None]:
+    """Return a cgroup's cpu shares, its cpu quota and its memory limit; None is none."""
+    root = cgroups.MOUNT
+    if (root / "cgroup.controllers").exists():
+        directory = root / path.lstrip("/")
+        shares = next(s for s in (2, 256, 1280) if cgroups.cpu_weight(s) == int(_text(directory / "cpu.weight")))
+        quota, memory = _text(directory / "cpu.max").split()[0], _text(directory / "memory.max").strip()
+        return shares, None if quota == "max" else int(quota), None if memory == "max" else int(memory)
+    shares, quota_us = (int(_text(root / f"cpu{path}" / f"cpu.{name}")) for name in ("shares", "cfs_quota_us"))
+    limit = int(_text(root / f"memory{path}" / "memory.limit_in_bytes"))
+    return shares, quota_us if quota_us > 0 else None, limit if limit < 1 << 60 else None
 
 
 async def test_the_containers_of_a_pod_share_what_they_should_and_nothing_else(node: Node) -> None:
@@ -46,6 +82,46 @@ async def test_the_containers_of_a_pod_share_what_they_should_and_nothing_else(n
 
     await until(told)
     await node.delete()
+
+
+async def test_what_one_container_puts_into_ipc_the_other_sees_and_another_pod_does_not(node: Node) -> None:
+    await node.create({"name": "main", "command": SERVES}, {"name": "second", "command": SERVES})
+    await node.create({"name": "main", "command": SERVES}, name="apart")
+    first, apart = await node.running(), await node.running("apart")
+    ids = {s["name"]: s["containerID"].partition("://")[2] for s in first["containerStatuses"]}
+    main, second = _process_of(ids["main"]), _process_of(ids["second"])
+    other = _process_of(apart["containerStatuses"][0]["containerID"].partition("://")[2])
+    # System V: shared memory made where the first container makes it. POSIX: a message queue and shared memory.
+    assert "Shared memory id" in await _enter("--ipc", "--target", main, "ipcmk", "-M", "4242")
+    everything = ["--ipc", "--mount", "--root", "--target"]
+    await _enter(*everything, main, "/bin/sh", "-c", "touch /dev/mqueue/queue /dev/shm/memory")
+    look = "cat /proc/sysvipc/shm; ls /dev/mqueue /dev/shm"
+    seen = await _enter(*everything, second, "/bin/sh", "-c", look)
+    assert " 4242 " in seen and "\nqueue\n" in seen and "\nmemory\n" in seen
+    seen = await _enter(*everything, other, "/bin/sh", "-c", look)
+    assert " 4242 " not in seen and "\nqueue\n" not in seen and "\nmemory\n" not in seen
+    await node.delete()
+    await node.delete("apart")
+
+
+async def test_requests_and_limits_are_what_the_kernel_holds_pods_and_containers_to(node: Node) -> None:
+    resources = {"requests": {"cpu": "250m"}, "limits": {"cpu": "500m", "memory": "64Mi"}}
+    await node.create(
+        {"name": "main", "command": SERVES, "resources": resources},
+        {"name": "second", "command": SERVES, "resources": {"limits": {"cpu": "1", "memory": "32Mi"}}},
+    )
+    await node.create({"name": "main", "command": SERVES}, name="modest")
+    main = (await node.running())["containerStatuses"][0]["containerID"].partition("://")[2]
+    await node.running("modest")
+    uids = {}
+    for name in ("p", "modest"):
+        uids[name] = (await node.admin.get(PODS, name, namespace="default"))["metadata"]["uid"]
+    pod_cgroup, modest = f"{node.cgroup}/pod{uids['p']}", f"{node.cgroup}/pod{uids['modest']}"
+    assert _held_to(f"{pod_cgroup}/{main}") == (256, 50_000, 64 << 20)
+    assert _held_to(pod_cgroup) == (256 + 1024, 150_000, 96 << 20)
+    assert _held_to(modest) == (2, None, None)
+    await node.delete()
+    await node.delete("modest")
 
 
 async def test_processes_are_shared_if_asked_and_orphans_are_reaped(node: Node) -> None:

@@ -1,7 +1,8 @@
-"""The cgroups of pods: which are there, and their removal in every hierarchy. The runtime makes them.
+"""The cgroups of pods: made with what a pod may have, found, and removed in every hierarchy.
 
-Takes cgroup paths such as ``/podbay/NAME/pod<uid>``. Works on version 1, hybrid and version 2.
-Source: https://docs.kernel.org/admin-guide/cgroup-v1/cgroups.html
+Takes cgroup paths such as ``/podbay/NAME/pod<uid>``. Works on version 1, hybrid and version 2. The runtime makes the
+containers' cgroups in them; but how pods share the machine is decided here, where they are neighbours.
+Source: https://docs.kernel.org/admin-guide/cgroup-v1/cgroups.html ; https://docs.kernel.org/admin-guide/cgroup-v2.html
 """
 
 import contextlib
@@ -9,16 +10,38 @@ import os
 from pathlib import Path
 from typing import Final
 
-_MOUNT: Final = Path("/sys/fs/cgroup")
+from podbay.cri.runtime import LinuxResources
+
+MOUNT: Final = Path("/sys/fs/cgroup")
+_CONTROLLERS: Final = "+cpu +memory"
+_SHARES: Final = (2, 262_144)
+_WEIGHTS: Final = (1, 10_000)
 
 
-def hierarchies() -> list[Path]:
+def hierarchies(mount: Path = MOUNT) -> list[Path]:
     """Return the mount point of every hierarchy."""
-    if (_MOUNT / "cgroup.controllers").exists():
-        return [_MOUNT]
-    if not _MOUNT.is_dir():
+    if _is_unified(mount):
+        return [mount]
+    if not mount.is_dir():
         return []
-    return sorted({entry.resolve() for entry in _MOUNT.iterdir() if entry.is_dir()})
+    return sorted({entry.resolve() for entry in mount.iterdir() if entry.is_dir()})
+
+
+def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT) -> None:
+    """Make a cgroup with what the processes in it may have together. Raises OSError."""
+    if _is_unified(mount):
+        _make_unified(mount, path, resources)
+        return
+    quota = resources.cpu_quota_us or -1
+    wanted = {"cpu.shares": resources.cpu_shares, "cpu.cfs_period_us": resources.cpu_period_us or None}
+    wanted |= {"cpu.cfs_quota_us": quota, "memory.limit_in_bytes": resources.memory_limit_bytes or -1}
+    for root in hierarchies(mount):
+        own = {name: value for name, value in wanted.items() if value is not None and (root / name).exists()}
+        if own:
+            directory = root / path.lstrip("/")
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, value in own.items():
+                (directory / name).write_text(str(value))
 
 
 def pods_under(parent: str) -> set[str]:
@@ -37,3 +60,25 @@ def remove(path: str) -> None:
         for directory, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
+
+
+def cpu_weight(shares: int) -> int:
+    """Return version 2's weight for version 1's shares, from range to range."""
+    (least, most), (lightest, heaviest) = _SHARES, _WEIGHTS
+    return lightest + (min(most, max(least, shares)) - least) * (heaviest - lightest) // (most - least)
+
+
+def _is_unified(mount: Path) -> bool:
+    return (mount / "cgroup.controllers").exists()
+
+
+def _make_unified(mount: Path, path: str, resources: LinuxResources) -> None:
+    directory = mount
+    for part in path.strip("/").split("/"):
+        (directory / "cgroup.subtree_control").write_text(_CONTROLLERS)
+        directory /= part
+        directory.mkdir(exist_ok=True)
+    quota = str(resources.cpu_quota_us) if resources.cpu_quota_us else "max"
+    (directory / "cpu.weight").write_text(str(cpu_weight(resources.cpu_shares)))
+    (directory / "cpu.max").write_text(f"{quota} {resources.cpu_period_us or 100_000}")
+    (directory / "memory.max").write_text(str(resources.memory_limit_bytes or "max"))

@@ -15,14 +15,14 @@ from podbay.api.errors import StatusError
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Mount, RuntimeFailure
-from podbay.kubelet import sandboxes
+from podbay.kubelet import cgroups, sandboxes
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.plan import StartContainer, StopContainer, Waiting
-from podbay.kubelet.resources import linux_resources
+from podbay.kubelet.resources import linux_resources, pod_resources
 from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.tasks import TaskScope
 
@@ -69,6 +69,7 @@ class Executor:
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
+                cgroups.prepare(config.cgroup_parent, pod_resources(pod))
             sandbox_id = await kubelet.runtime.run_sandbox(config)
         except (RuntimeFailure, OSError) as error:
             self._worker.tell("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")

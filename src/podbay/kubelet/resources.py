@@ -4,6 +4,7 @@ Pure. Source: https://kubernetes.io/docs/concepts/configuration/manage-resources
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from podbay.api.qos import qos_class
@@ -20,18 +21,49 @@ _BEST_EFFORT_SCORE: Final = 1000
 
 def linux_resources(pod: Mapping[str, Any], container: Mapping[str, Any], memory_bytes: int) -> LinuxResources:
     """Return a container's limits. ``memory_bytes`` is the node's capacity."""
+    asked = _amounts(container)
+    return _as_cgroup(asked, oom_score_adj=oom_score_adj(pod, container, memory_bytes))
+
+
+def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
+    """Return what a pod's containers may have together: a limit only if every one of them has one."""
+    asked = [_amounts(container) for container in pod["spec"]["containers"]]
+    cpu_limits, memory_limits = [a.milli_cpu_limit for a in asked], [a.memory_limit_bytes for a in asked]
+    together = _Amounts(
+        milli_cpu=sum(a.milli_cpu for a in asked),
+        milli_cpu_limit=sum(cpu_limits) if all(cpu_limits) else 0,
+        memory_limit_bytes=sum(memory_limits) if all(memory_limits) else 0,
+    )
+    return _as_cgroup(together)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Amounts:
+    """What was asked for; 0 is no limit."""
+
+    milli_cpu: int
+    milli_cpu_limit: int
+    memory_limit_bytes: int
+
+
+def _amounts(container: Mapping[str, Any]) -> _Amounts:
     resources = container.get("resources") or {}
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    milli_limit = Quantity.parse(limits["cpu"]).milli if "cpu" in limits else 0
-    asked = requests.get("cpu", limits.get("cpu"))
-    milli_request = Quantity.parse(asked).milli if asked is not None else 0
-    memory_limit = Quantity.parse(limits["memory"]).value if "memory" in limits else 0
+    return _Amounts(
+        milli_cpu=Quantity.parse(requests.get("cpu", limits.get("cpu", "0"))).milli,
+        milli_cpu_limit=Quantity.parse(limits.get("cpu", "0")).milli,
+        memory_limit_bytes=Quantity.parse(limits.get("memory", "0")).value,
+    )
+
+
+def _as_cgroup(asked: _Amounts, *, oom_score_adj: int = 0) -> LinuxResources:
+    limit = asked.milli_cpu_limit
     return LinuxResources(
-        cpu_period_us=_PERIOD_US if milli_limit else 0,
-        cpu_quota_us=max(_LEAST_QUOTA_US, milli_limit * _PERIOD_US // 1000) if milli_limit else 0,
-        cpu_shares=min(_MOST_SHARES, max(_LEAST_SHARES, milli_request * 1024 // 1000)),
-        memory_limit_bytes=memory_limit,
-        oom_score_adj=oom_score_adj(pod, container, memory_bytes),
+        cpu_period_us=_PERIOD_US if limit else 0,
+        cpu_quota_us=max(_LEAST_QUOTA_US, limit * _PERIOD_US // 1000) if limit else 0,
+        cpu_shares=min(_MOST_SHARES, max(_LEAST_SHARES, asked.milli_cpu * 1024 // 1000)),
+        memory_limit_bytes=asked.memory_limit_bytes,
+        oom_score_adj=oom_score_adj,
     )
 
 
