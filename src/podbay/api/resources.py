@@ -106,9 +106,18 @@ EVENTS_V1: Final = Resource(
     group="events.k8s.io", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",),
     stored_as=EVENTS,
 )  # fmt: skip
+PRIORITY_CLASSES: Final = Resource(
+    group="scheduling.k8s.io",
+    version="v1",
+    kind="PriorityClass",
+    plural="priorityclasses",
+    namespaced=False,
+    short_names=("pc",),
+)
 
 RESOURCES: Final = (
     BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1,
+    PRIORITY_CLASSES,
 )  # fmt: skip
 
 _BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in RESOURCES}

@@ -21,6 +21,7 @@ from podbay.api.errors import (
     StatusError,
 )
 from podbay.api.names import path_segment_problems
+from podbay.api.priority import system_classes
 from podbay.api.resources import Resource, Subresource
 from podbay.apiserver import documents, health
 from podbay.apiserver.authorization import REGISTRY_PATH, authorize
@@ -47,6 +48,7 @@ from podbay.wire.http import JSON, Request, Response
 
 _log = logging.getLogger(__name__)
 
+_NAME_LABEL: Final = "kubernetes.io/metadata.name"
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _HEALTH: Final = ("livez", "readyz", "healthz")
 _NAMED: Final = ("get", "update", "patch", "delete")
@@ -77,7 +79,9 @@ class ApiServer:
         """Fill the cache and make the namespaces that every cluster has."""
         await self.objects.cache.start()
         for name in NAMESPACES:
-            await self._make_namespace(name)
+            await self._make(resources.NAMESPACES, {"metadata": {"name": name, "labels": {_NAME_LABEL: name}}})
+        for priority_class in system_classes():
+            await self._make(resources.PRIORITY_CLASSES, priority_class)
         self._started = True
 
     async def close(self) -> None:
@@ -204,6 +208,9 @@ class ApiServer:
             "poststarthook/start-system-namespaces-controller": lambda: (
                 None if self._started else "the namespaces are not there yet"
             ),
+            "poststarthook/scheduling/bootstrap-system-priority-classes": lambda: (
+                None if self._started else "the priority classes are not there yet"
+            ),
         }
         if ready:
             found["informer-sync"] = lambda: None if self._started else "the cache is not filled yet"
@@ -222,15 +229,15 @@ class ApiServer:
                 self.metrics.objects.labels(resource.group_resource).set(len(part.entries))
                 self.metrics.watching(resource, part.watcher_count)
 
-    async def _make_namespace(self, name: str) -> None:
-        key = self.objects.key(resources.NAMESPACES, "", name)
-        if key in self.objects.cache.of(resources.NAMESPACES).entries:
+    async def _make(self, resource: Resource, obj: dict[str, Any]) -> None:
+        """Create an object that every cluster has, unless it is there."""
+        key = self.objects.key(resource, "", obj["metadata"]["name"])
+        if key in self.objects.cache.of(resource).entries:
             return
-        labels = {"kubernetes.io/metadata.name": name}
-        obj: dict[str, Any] = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name, "labels": labels}}
-        set_creation_metadata(resources.NAMESPACES, obj, namespace="", uid=str(uuid.uuid4()), now=self._clock.now())
-        prepare_create(resources.NAMESPACES, obj)
-        await self.objects.create(resources.NAMESPACES, obj)
+        obj = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+        set_creation_metadata(resource, obj, namespace="", uid=str(uuid.uuid4()), now=self._clock.now())
+        prepare_create(resource, obj)
+        await self.objects.create(resource, obj)
 
 
 def _failure(error: StatusError) -> Response:

@@ -189,10 +189,8 @@ def _merge_string_data(secret: Object) -> None:
 
 
 def _admit_pod(pod: Object) -> None:
-    """Do what upstream's default admission plugins do: priority, and tolerations of a lost node for five minutes."""
+    """Let a pod tolerate a lost node for five minutes, as upstream's default admission does."""
     spec = pod.get("spec", {})
-    spec.setdefault("priority", 0)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     tolerations = spec.setdefault("tolerations", [])
     for key in _TOLERATED:
         if not any(_tolerates(toleration, key) for toleration in tolerations):

@@ -13,6 +13,7 @@ from typing import Any, Final
 from podbay.scheduler.affinity_terms import LabelsOfNamespace
 from podbay.scheduler.filters import Plugin, Refusal, refusal_of
 from podbay.scheduler.pod_affinity import PodAffinityFilter
+from podbay.scheduler.preemption import Candidate, find_candidate, ineligible
 from podbay.scheduler.scores import total_scores
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 from podbay.scheduler.topology_spread import SpreadFilter
@@ -26,11 +27,17 @@ def _no_labels(namespace: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``node`` is empty if the pod fits nowhere; then ``message`` says why and ``refused_by`` who said no."""
+    """``node`` is empty if the pod fits nowhere; then ``message`` says why and ``refused_by`` who said no.
+
+    ``preempt`` is a node on which it would fit without some pods of lower priority; ``gives_up`` tells that the node
+    that was cleared for it before is of no use any more.
+    """
 
     node: str = ""
     message: str = ""
     refused_by: frozenset[Plugin] = frozenset()
+    preempt: Candidate | None = None
+    gives_up: bool = False
 
 
 def decide(
@@ -40,43 +47,56 @@ def decide(
     choose: Callable[[Sequence[str]], str],
     labels_of: LabelsOfNamespace = _no_labels,
 ) -> Decision:
-    """Filter, score, and choose among the best. ``labels_of`` gives the labels of a namespace."""
+    """Filter, score, and choose among the best, or find whom to evict.
+
+    ``labels_of`` gives the labels of a namespace.
+    """
     if not states:
         return Decision(message=_NO_NODES)
     spread, neighbours = SpreadFilter(pod, needs, states), PodAffinityFilter(needs, states, labels_of)
-    refusals: list[Refusal] = []
+    refusals: dict[str, Refusal] = {}
     fitting: list[NodeState] = []
     for state in states:
         refusal = refusal_of(pod, needs, state) or spread.refusal(state) or neighbours.refusal(state)
         if refusal is None:
             fitting.append(state)
         else:
-            refusals.append(refusal)
+            refusals[state.name] = refusal
     if not fitting:
-        message = explain(refusals, preempts=pod["spec"].get("preemptionPolicy") != "Never")
-        return Decision(message=message, refused_by=frozenset(refusal.plugin for refusal in refusals))
-    if len(fitting) == 1:
-        return Decision(node=fitting[0].name)
+        return _nowhere(pod, needs, refusals, states, labels_of)
+    nominated = (pod.get("status") or {}).get("nominatedNodeName")
+    if len(fitting) == 1 or nominated in [state.name for state in fitting]:
+        return Decision(node=fitting[0].name if len(fitting) == 1 else str(nominated))
     scores = total_scores(pod, needs, states, fitting, labels_of)
     best = max(scores)
     return Decision(node=choose([s.name for s, score in zip(fitting, scores, strict=True) if score == best]))
 
 
-def explain(refusals: Sequence[Refusal], *, preempts: bool) -> str:
-    """Return upstream's message: how many nodes refused for which reason, and whether preemption could help."""
-    total = len(refusals)
-    counts = Counter(reason for refusal in refusals for reason in refusal.reasons)
-    told = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    message = f"0/{total} nodes are available: {told}."
-    if not preempts:
-        return f"{message} preemption: not eligible due to preemptionPolicy=Never."
-    hopeless = sum(not refusal.preemptible for refusal in refusals)
-    parts = []
-    if total - hopeless:
-        parts.append(f"{total - hopeless} No preemption victims found for incoming pod")
-    if hopeless:
-        parts.append(f"{hopeless} Preemption is not helpful for scheduling")
-    return f"{message} preemption: 0/{total} nodes are available: {', '.join(sorted(parts))}."
+def _nowhere(
+    pod: Mapping[str, Any],
+    needs: PodNeeds,
+    refusals: Mapping[str, Refusal],
+    states: Collection[NodeState],
+    labels_of: LabelsOfNamespace,
+) -> Decision:
+    """Return why a pod fits nowhere, in upstream's words, and what evicting could do about it."""
+    counts = Counter(reason for refusal in refusals.values() for reason in refusal.reasons)
+    told = f"0/{len(refusals)} nodes are available: {_counted(counts)}."
+    refused_by = frozenset(refusal.plugin for refusal in refusals.values())
+    nominated = (pod.get("status") or {}).get("nominatedNodeName")
+    why = ineligible(pod, needs, next((state for state in states if state.name == nominated), None))
+    if why:
+        return Decision(message=f"{told} preemption: {why}", refused_by=refused_by)
+    preemption = find_candidate(pod, needs, refusals, states, labels_of)
+    if preemption.candidate is not None:
+        return Decision(message=told, refused_by=refused_by, preempt=preemption.candidate)
+    against = _counted(Counter(preemption.reasons))
+    told = f"{told} preemption: 0/{len(refusals)} nodes are available: {against}."
+    return Decision(message=told, refused_by=refused_by, gives_up=bool(nominated))
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
 
 
 def unschedulable_condition(pod: Mapping[str, Any], message: str, now: str) -> dict[str, Any] | None:

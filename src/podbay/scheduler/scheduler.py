@@ -1,7 +1,7 @@
 """The scheduler: gives every pod that waits a node, through the API.
 
-Takes pods and nodes from informers; gives Bindings, and for a pod that fits nowhere its condition and an event. It
-decides one pod after the other, and writes in the background.
+Takes pods and nodes from informers; gives Bindings, and for a pod that fits nowhere its condition and an event, and
+the end of less important pods if that makes room. It decides one pod after the other, and writes in the background.
 Invariant: a pod that was bound, or is being bound, counts on its node at once (assumed), so two pods never get the same
 room; an assumption ends when the API server says where the pod is, or that it is not.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
@@ -22,11 +22,12 @@ from podbay.client.transport import TransportError
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
-from podbay.scheduler.bind import bind, write_condition
+from podbay.scheduler.bind import bind, evict, write_status
 from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
 from podbay.scheduler.filters import CLUSTER_WIDE, helps
+from podbay.scheduler.preemption import Candidate
 from podbay.scheduler.queue import SchedulingQueue, Waiting
-from podbay.scheduler.snapshot import NodeState, Snapshot, needs_of
+from podbay.scheduler.snapshot import NodeState, PodNeeds, Snapshot, needs_of
 from podbay.wire.times import format_time
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Scheduler:
         self._queue = SchedulingQueue(clock, activity)
         self._snapshot = Snapshot()
         self._assumed: set[str] = set()
+        self._nominated: dict[str, tuple[str, PodNeeds]] = {}  # for whom which node is being cleared
         self._slots = asyncio.Semaphore(_WRITES)
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
@@ -82,13 +84,17 @@ class Scheduler:
             self._queue.remove(key)
             return
         needs = needs_of(pod)
-        decision = decide(pod, needs, list(self._snapshot.nodes()), random.choice, self._labels_of)
+        decision = decide(pod, needs, self._states_for(key, needs), random.choice, self._labels_of)
         if decision.node:
             self._assumed.add(key)
             self._snapshot.place(key, decision.node, needs)
             work = self._bind(key, pod, decision.node)
         else:
             self._queue.set_aside(key, decision.refused_by)
+            if decision.preempt is not None:
+                self._nominated[key] = decision.preempt.node, needs
+            elif decision.gives_up:
+                self._nominated.pop(key, None)
             work = self._tell_unschedulable(pod, decision)
         self._activity.begin("scheduling")
         scope.start(self._write(work), name=f"schedule {key}")
@@ -124,33 +130,74 @@ class Scheduler:
         self._left(self._snapshot.displace(key))
         return True
 
+    def _states_for(self, key: str, needs: PodNeeds) -> list[NodeState]:
+        """Return every node's state; nodes that are being cleared for others as important hold those already."""
+        states = {state.name: state for state in self._snapshot.nodes()}
+        for other, (node, theirs) in self._nominated.items():
+            if other != key and node in states and theirs.priority >= needs.priority:
+                states[node] = states[node].supposing(added={other: theirs})
+        return list(states.values())
+
     async def _tell_unschedulable(self, pod: Object, decision: Decision) -> None:
-        self._events.event(pod, "Warning", "FailedScheduling", decision.message)
-        condition = unschedulable_condition(pod, decision.message, format_time(self._clock.now()))
-        if condition is None:
-            return
+        now = format_time(self._clock.now())
         try:
-            await write_condition(self._rest, pod, condition)
+            if decision.preempt is not None:
+                await self._make_room(pod, decision.preempt, now)
+            self._events.event(pod, "Warning", "FailedScheduling", decision.message)
+            changed: Object = {}
+            condition = unschedulable_condition(pod, decision.message, now)
+            if condition is not None:
+                changed["conditions"] = [condition]
+            if decision.preempt is not None:
+                changed["nominatedNodeName"] = decision.preempt.node
+            elif decision.gives_up:
+                changed["nominatedNodeName"] = None
+            if changed:
+                await write_status(self._rest, pod, changed)
         except (StatusError, TransportError) as error:
-            _log.warning("condition of %s: %s", key_of(pod), error)
+            _log.warning("status of %s: %s", key_of(pod), error)
             self._queue.wake(lambda waiting: waiting.key == key_of(pod))
+
+    async def _make_room(self, pod: Object, chosen: Candidate, now: str) -> None:
+        """Evict a pod's victims; who was promised the node and is less important must look elsewhere."""
+        for victim in filter(None, map(self._pods.get, chosen.victims)):
+            await evict(self._rest, victim, pod, now)
+            told = f"Preempted by pod {pod['metadata']['uid']} on node {chosen.node}"
+            self._events.event(victim, "Normal", "Preempted", told)
+        for key, (node, theirs) in list(self._nominated.items()):
+            other = self._pods.get(key)
+            if node == chosen.node and other is not None and theirs.priority < _priority(pod):
+                await write_status(self._rest, other, {"nominatedNodeName": None})
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
         if new is not None and not _finished(new) and new["spec"].get("nodeName"):
             self._assumed.discard(key)
+            self._nominated.pop(key, None)
             self._queue.remove(key)
             self._snapshot.place(key, new["spec"]["nodeName"], needs_of(new))
             if old is None or _as_neighbour(old) != _as_neighbour(new):
                 self._wake_cluster_wide()
         elif new is not None and _waits(new):
+            self._take_nomination(key, old, new)
             if key not in self._assumed and (old is None or _wishes(old) != _wishes(new)):
                 self._queue.add(key, _priority(new))
         else:
             self._assumed.discard(key)
+            self._nominated.pop(key, None)
             self._queue.remove(key)
             self._left(self._snapshot.displace(key))
             self._wake_cluster_wide()
+
+    def _take_nomination(self, key: str, old: Object | None, new: Object) -> None:
+        """Take over which node a scheduler before us, or somebody else, has named for a pod."""
+        nominated = (new.get("status") or {}).get("nominatedNodeName")
+        if nominated == ((old or {}).get("status") or {}).get("nominatedNodeName"):
+            return
+        if nominated:
+            self._nominated[key] = nominated, needs_of(new)
+        else:
+            self._nominated.pop(key, None)
 
     def _namespace_changed(self, old: Object | None, new: Object | None) -> None:
         if (old or {}).get("metadata", {}).get("labels") != (new or {}).get("metadata", {}).get("labels"):

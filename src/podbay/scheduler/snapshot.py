@@ -38,6 +38,7 @@ class PodNeeds:
     affinity: PodAffinity = NO_AFFINITY
     priority: int = 0
     is_ending: bool = False
+    start_time: str = ""  # as the status has it, so that the earlier sorts first
 
 
 @dataclass(slots=True)
@@ -89,6 +90,23 @@ class NodeState:
         """Count a pod on this node no more."""
         self.pods_with_affinity.pop(key, None)
         self._count(self.pods.pop(key), -1)
+
+    def supposing(self, *, added: Mapping[str, PodNeeds] | None = None, removed: Iterable[str] = ()) -> "NodeState":
+        """Return the state that the node would have with and without some pods."""
+        state = NodeState(
+            self.node,
+            self.allocatable,
+            dict(self.pods),
+            dict(self.pods_with_affinity),
+            dict(self.requested),
+            self.non_zero_milli_cpu,
+            self.non_zero_memory_bytes,
+        )
+        for key in removed:
+            state.remove(key)
+        for key, needs in (added or {}).items():
+            state.add(key, needs)
+        return state
 
     def _count(self, needs: PodNeeds, sign: int) -> None:
         for name, amount in needs.requests.items():
@@ -186,6 +204,7 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
         affinity=pod_affinity(pod),
         priority=spec.get("priority") or 0,
         is_ending="deletionTimestamp" in metadata,
+        start_time=(pod.get("status") or {}).get("startTime") or "",
     )
 
 

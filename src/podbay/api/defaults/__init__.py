@@ -12,6 +12,7 @@ from podbay.api.defaults.configuration import default_secret
 from podbay.api.defaults.namespaces import default_namespace
 from podbay.api.defaults.nodes import default_node
 from podbay.api.defaults.pods import default_pod
+from podbay.api.defaults.priority_classes import default_priority_class
 from podbay.api.resources import Resource
 
 __all__ = ["set_defaults"]
@@ -21,6 +22,7 @@ _OF_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
     ("", "Node"): default_node,
     ("", "Pod"): default_pod,
     ("", "Secret"): default_secret,
+    ("scheduling.k8s.io", "PriorityClass"): default_priority_class,
 }
 
 

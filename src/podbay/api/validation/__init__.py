@@ -13,7 +13,7 @@ from typing import Any, Final
 from podbay.api import names
 from podbay.api.errors import Cause
 from podbay.api.resources import Resource
-from podbay.api.validation import configuration, events, leases, namespaces, nodes, pods
+from podbay.api.validation import configuration, events, leases, namespaces, nodes, pods, priority_classes
 from podbay.api.validation.field_errors import invalid_object
 from podbay.api.validation.metadata import validate_metadata, validate_metadata_update
 from podbay.api.validation.namespaces import validate_namespace_finalize as validate_finalize
@@ -46,6 +46,9 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
         configuration.validate_service_account, configuration.validate_service_account_update
     ),
     ("coordination.k8s.io", "Lease"): _Rules(leases.validate_lease, leases.validate_lease_update),
+    ("scheduling.k8s.io", "PriorityClass"): _Rules(
+        priority_classes.validate_priority_class, priority_classes.validate_priority_class_update
+    ),
     ("events.k8s.io", "Event"): _Rules(events.validate_event_v1, events.validate_event_v1_update),
 }
 

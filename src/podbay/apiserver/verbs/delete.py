@@ -14,6 +14,7 @@ from podbay.apiserver import strategy
 from podbay.apiserver.admission import admit_delete
 from podbay.apiserver.bodies import decode_options
 from podbay.apiserver.options import delete_options
+from podbay.apiserver.priority import admit_class_delete
 from podbay.apiserver.storage.entry import Entry, converted
 from podbay.apiserver.verbs.call import Call, respond, respond_bytes
 from podbay.apiserver.verbs.read import list_
@@ -29,6 +30,7 @@ async def delete(call: Call) -> Response:
     """Delete one object, or begin to."""
     options = _options(call)
     admit_delete(call.resource, call.info.name)
+    admit_class_delete(call.resource, call.info.name)
     gone, data = await _delete(call, call.info.namespace, call.info.name, options)
     if gone and not strategy.returns_deleted_object(call.resource):
         return respond_bytes(call, json.encode(_status(call, json.decode(data))))

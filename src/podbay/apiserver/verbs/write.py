@@ -39,6 +39,7 @@ from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, decode_object, media_type, shaped
 from podbay.apiserver.node_restriction import admit_node_write
+from podbay.apiserver.priority import admit_default_class, admit_priority
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_entry
@@ -85,6 +86,7 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
         await admit_create(call.objects, resource, namespace, metadata.get("name", ""))
         if node := node_name(call.identity):
             admit_node_write(node, resource, prepared, None)
+        admit_priority(call.objects, resource, prepared)
         raise_invalid(resource, prepared, validate_create(resource, prepared))
         stored = converted(prepared, resource.storage)
         try:
@@ -183,6 +185,7 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
     strategy.keep_system_metadata(new, before)
     new["metadata"].pop("resourceVersion", None)
     set_defaults(resource, new)
+    admit_default_class(call.objects, resource, new)
     if node := node_name(call.identity):
         admit_node_write(node, resource, new, before)
     match call.info.subresource:

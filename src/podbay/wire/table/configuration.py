@@ -1,4 +1,7 @@
-"""The tables of namespaces, config maps, secrets, service accounts and leases. Pure. Source: upstream's printers."""
+"""The tables of kinds that only configure: namespaces, config maps, secrets, accounts, leases, priority classes.
+
+Pure. Source: upstream's printers.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,6 +14,13 @@ CONFIG_MAP_COLUMNS: Final = (NAME, column("Data"), AGE)
 SECRET_COLUMNS: Final = (NAME, column("Type"), column("Data"), AGE)
 SERVICE_ACCOUNT_COLUMNS: Final = (NAME, column("Secrets"), AGE)
 LEASE_COLUMNS: Final = (NAME, column("Holder"), AGE)
+PRIORITY_CLASS_COLUMNS: Final = (
+    NAME,
+    column("Value", kind="integer"),
+    column("Global-Default", kind="boolean"),
+    AGE,
+    column("PreemptionPolicy"),
+)
 
 
 def namespace_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
@@ -36,3 +46,9 @@ def service_account_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
 def lease_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
     """Return one lease's cells."""
     return [obj["metadata"]["name"], (obj.get("spec") or {}).get("holderIdentity", ""), age(obj, now)]
+
+
+def priority_class_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
+    """Return one priority class's cells."""
+    is_default, policy = bool(obj.get("globalDefault")), obj.get("preemptionPolicy", "")
+    return [obj["metadata"]["name"], obj.get("value", 0), is_default, age(obj, now), policy]

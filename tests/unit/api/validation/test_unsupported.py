@@ -20,7 +20,6 @@ VALUE = "Forbidden: podbay does not support this value yet"
         ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "dnsConfig"),
         ({"imagePullSecrets": [{"name": "s"}]}, "imagePullSecrets"),
         ({"runtimeClassName": "kata"}, "runtimeClassName"),
-        ({"priorityClassName": "high"}, "priorityClassName"),
         ({"securityContext": {"runAsUser": 0}}, "securityContext.runAsUser"),
         ({"securityContext": {"runAsNonRoot": True}}, "securityContext.runAsNonRoot"),
         ({"volumes": [{"name": "v", "nfs": {"path": "/", "server": "s"}}]}, "volumes[0].nfs"),
@@ -73,8 +72,6 @@ def test_what_is_honoured_or_a_default_passes(spec: dict[str, Any]) -> None:
     ("spec", "path"),
     [
         ({"hostUsers": False}, "hostUsers"),
-        ({"preemptionPolicy": "Never"}, "preemptionPolicy"),
-        ({"priority": 7}, "priority"),
         ({"dnsPolicy": "None"}, "dnsPolicy"),
         ({"os": {"name": "windows"}}, "os.name"),
         ({"volumes": [{"name": "v", "emptyDir": {"medium": "HugePages"}}]}, "volumes[0].emptyDir.medium"),
