@@ -79,6 +79,51 @@ async def test_a_node_that_comes_back_in_time_keeps_its_pods(cluster: Cluster) -
     assert after["status"]["containerStatuses"] == before["status"]["containerStatuses"]
 
 
+async def test_a_node_that_somebody_deletes_is_registered_again_at_once(cluster: Cluster) -> None:
+    await cluster.label_node("node-1", gpu="true")
+    before = await cluster.rest.get(NODES, "node-1")
+    await cluster.rest.delete(NODES, "node-1")
+    await cluster.settle()
+    after = await cluster.rest.get(NODES, "node-1")
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert "gpu" not in after["metadata"]["labels"]
+    assert condition(after, "Ready")["status"] == "True"
+    await cluster.create(pod("web"))
+    assert await cluster.phase("web") == "Running"
+
+
+async def test_a_node_tells_what_images_it_has_soon_after_a_pull(cluster: Cluster) -> None:
+    assert (await cluster.rest.get(NODES, "node-1"))["status"].get("images", []) == []
+    await cluster.create(pod("web"))
+    await cluster.pass_time(1)
+    (image,) = (await cluster.rest.get(NODES, "node-1"))["status"]["images"]
+    assert "docker.io/luksa/kubia:latest" in image["names"]
+
+
+async def test_a_runtime_that_is_away_makes_its_node_not_ready_and_one_that_is_back_ready(cluster: Cluster) -> None:
+    runtime = cluster.runtimes["node-1"]
+    runtime.go_down()
+    await cluster.settle()
+    assert condition(await cluster.rest.get(NODES, "node-1"), "Ready")["status"] == "True"
+    await cluster.pass_time(2)
+    ready = condition(await cluster.rest.get(NODES, "node-1"), "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "KubeletNotReady")
+    assert ready["message"].startswith("container runtime is down")
+    assert ready["lastTransitionTime"] == "2026-01-01T00:00:02Z"
+    runtime.come_back()
+    await cluster.settle()
+    assert condition(await cluster.rest.get(NODES, "node-1"), "Ready")["status"] == "True"
+
+
+async def test_at_rest_the_runtime_is_asked_once_a_minute_how_it_feels(cluster: Cluster) -> None:
+    await cluster.create(pod("web"))
+    await cluster.pass_time(30)
+    runtime = cluster.runtimes["node-1"]
+    runtime.calls.clear()
+    await cluster.pass_time(240)
+    assert runtime.calls == ["info", "images"] * 4
+
+
 async def test_every_part_names_itself_in_its_events(cluster: Cluster) -> None:
     await cluster.create(pod("web"))
     page = await cluster.rest.list(EVENTS, namespace="default", query={"fieldSelector": "involvedObject.name=web"})

@@ -171,6 +171,7 @@ class CriRuntime:
         failures = 0
         while True:
             channel = Channel(path=self._path)
+            connected = False
             try:
                 method = UnaryStreamMethod(channel, _EVENTS, events_pb2.SubscribeRequest, events_pb2.Envelope)
                 async with method.open(metadata={"containerd-namespace": "k8s.io"}) as stream:
@@ -178,6 +179,7 @@ class CriRuntime:
                         events_pb2.SubscribeRequest(filters=['topic~="^/tasks/(exit|oom)$"']), end=True
                     )
                     failures = 0
+                    connected = True
                     yield RuntimeEvent(kind="connected")
                     async for envelope in stream:
                         event = messages.event(envelope)
@@ -187,6 +189,8 @@ class CriRuntime:
                 pass  # the runtime is gone: the next connection tells that something may have been missed
             finally:
                 channel.close()
+            if connected:
+                yield RuntimeEvent(kind="lost")
             failures += 1
             await self._clock.sleep(_RETRY.delay_s(failures))
 

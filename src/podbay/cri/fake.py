@@ -322,6 +322,7 @@ class FakeRuntime:
 
     def go_down(self) -> None:
         """Stop answering; containers go on running, their ends go unheard."""
+        self._tell(RuntimeEvent(kind="lost"))
         self._is_down = True
 
     def come_back(self) -> None:

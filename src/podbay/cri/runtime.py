@@ -175,7 +175,8 @@ class Image:
 class RuntimeEvent:
     """Something ended: a container or sandbox (by its id), with what is known at once. ``kind``: ``exit``, ``oom``.
 
-    ``kind`` ``connected`` comes first after every (re)connection: what happened before it was not told.
+    ``kind`` ``connected`` comes first after every (re)connection: what happened before it was not told; ``lost`` says
+    that a connection is gone.
     """
 
     kind: str

@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 _SAFETY_RELIST_S: Final = 300.0
 _SUBSCRIBED_S: Final = 1.0
+_LOST_S: Final = 2.0
+_PULLED_S: Final = 1.0
 _REMEMBERED: Final = 1000
 
 
@@ -67,7 +69,7 @@ class Kubelet:
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
-        self.images = Images(runtime, clock)
+        self.images = Images(runtime, clock, lambda: self.heartbeat.look_again(_PULLED_S))
         self.observer = Observer(runtime, clock)
         self.status_writer = StatusWriter(rest)
         self.events = EventRecorder(rest, clock, activity, component="kubelet", host=config.node_name)
@@ -227,10 +229,14 @@ class Kubelet:
         """Follow the runtime's events; whatever was missed while it was away is found by looking."""
         connections = 0
         async for event in self.runtime.events():
+            if event.kind == "lost":
+                self.heartbeat.look_again(_LOST_S)  # one that is started again at once was not away
+                continue
             if event.kind != "connected":
                 self._scope.start(self._heard(event), name="runtime event")
                 continue
             connections += 1
+            self.heartbeat.look_again()
             self._wake_all()
             if connections > 1:
                 with self.activity.working("sweep"):

@@ -38,8 +38,9 @@ class PullProblem(Exception):
 class Images:
     """See the module."""
 
-    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, on_pulled: Callable[[], None] = lambda: None) -> None:
         self._runtime = runtime
+        self._on_pulled = on_pulled
         self._clock = clock
         self._backoffs = Backoffs()
         self._errors: dict[str, tuple[str, float]] = {}
@@ -130,6 +131,7 @@ class Images:
         size = image.size_bytes if image is not None else 0
         pulled = f'Successfully pulled image "{name}" in {took} ({waited} including waiting). Image size: {size} bytes.'
         tell("Normal", "Pulled", pulled)
+        self._on_pulled()
         return image.id if image is not None else reference
 
     def _remember(self, image: Image) -> None:

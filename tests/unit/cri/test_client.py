@@ -246,13 +246,20 @@ async def test_ends_are_heard_also_over_a_connection_that_was_lost(peer: Peer) -
     runtime = CriRuntime(str(peer.path), clock)
     heard: list[tuple[str, str, int]] = []
     following = aiter(runtime.events())
-    while len(heard) < 4:
+    while len(heard) < 6:
         following_one = asyncio.ensure_future(anext(following))
         while not following_one.done():
             await clock.advance(0.1)
         event = following_one.result()
         heard.append((event.kind, event.id, event.exit_code))
-    assert heard == [("connected", "", 0), ("exit", "a", 3), ("connected", "", 0), ("oom", "b", 0)]
+    assert heard == [
+        ("connected", "", 0),
+        ("exit", "a", 3),
+        ("lost", "", 0),
+        ("connected", "", 0),
+        ("oom", "b", 0),
+        ("lost", "", 0),
+    ]
     assert peer.metadata[0]["containerd-namespace"] == "k8s.io"
     assert list(peer.subscribed[0].filters) == ['topic~="^/tasks/(exit|oom)$"']
     await following.aclose()  # type: ignore[attr-defined]  # it is a generator

@@ -58,7 +58,7 @@ class TestFakeRuntime(RuntimeSuite):
         backend.fake.go_down()
         await backend.elapse(1)
         backend.fake.come_back()
-        assert (await anext(stream)).kind == "connected"
+        assert [(await anext(stream)).kind for _ in range(2)] == ["lost", "connected"]
         assert (await backend.fake.container_status(container)).state is ContainerState.EXITED
 
     async def test_an_unread_event_is_work_in_hand(self) -> None:

@@ -1,16 +1,19 @@
 """Registers the node and keeps it alive: a lease every ten seconds, the status when it changes.
 
-Takes the kubelet's client, its configuration and the runtime; writes the Node and its Lease.
+Takes the kubelet's client, its configuration and the runtime; writes the Node and its Lease. It looks at the runtime
+when somebody says that there is something to see, and once a minute for what nobody tells.
 Invariant: the node's status is written when something in it changed, and every five minutes at the least; an idle node
-writes only its lease.
+writes only its lease. A node that somebody deleted is registered again at once.
 Source: https://kubernetes.io/docs/concepts/architecture/nodes/#heartbeats
 """
 
+import asyncio
 import logging
 from typing import Any, Final
 
 from podbay.api.errors import AlreadyExists, NotFound, StatusError
 from podbay.api.resources import LEASES, NODES
+from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Runtime, RuntimeFailure, RuntimeInfo
@@ -20,13 +23,17 @@ from podbay.kubelet.node.registration import allocatable, node_object, node_stat
 from podbay.lib.activity import Activity
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
+from podbay.lib.tasks import TaskScope
+from podbay.lib.timers import Timers
 from podbay.wire.times import format_micro_time, format_time
 
 _log = logging.getLogger(__name__)
 
 LEASE_S: Final = 40
 _RENEW_S: Final = 10.0
+_LOOK_S: Final = 60.0
 _STATUS_S: Final = 300.0
+_LOOK: Final = "node status"
 _RETRY: Final = Backoff(base_s=0.1, cap_s=5.0)
 _NAMESPACE: Final = "kube-node-lease"
 _VOLATILE: Final = ("lastHeartbeatTime",)
@@ -47,6 +54,11 @@ class Heartbeat:
         self._written: Object | None = None
         self._written_at = 0.0
         self._lease: Object | None = None
+        self._due = asyncio.Event()
+        self._held = False
+        self._timers: Timers[str] = Timers(_LOOK, clock, self._wake)
+        self._own = Informer(rest, NODES, clock, activity, query={"fieldSelector": f"metadata.name={config.node_name}"})
+        self._own.on_change(self._own_node_changed)
         self.info = RuntimeInfo(name="containerd", version="", ready=False, network_ready=False)
 
     @property
@@ -71,17 +83,29 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Renew the lease and write what changed, until cancelled."""
-        while True:
-            await self._clock.sleep(_RENEW_S)
-            with self._activity.working("heartbeat"):
-                try:
-                    await self._renew()
-                    await self.write_status()
-                except (StatusError, TransportError) as error:
-                    self._lease = None
-                    if isinstance(error, NotFound):
-                        await self._register_again()
-                    _log.debug("heartbeat of %s: %s", self._config.node_name, error)
+        try:
+            async with TaskScope() as scope:
+                scope.start(self._own.run(), name="own node")
+                scope.start(self._keep_status(), name=_LOOK)
+                while True:
+                    await self._clock.sleep(_RENEW_S)
+                    with self._activity.working("heartbeat"):
+                        try:
+                            await self._renew()
+                        except (StatusError, TransportError) as error:
+                            self._lease = None
+                            _log.debug("lease of %s: %s", self._config.node_name, error)
+        finally:
+            await self._timers.close()
+            self._release()
+
+    def look_again(self, within_s: float = 0.0) -> None:
+        """Have the runtime looked at, and the status written if it changed."""
+        due_s = self._timers.due_in_s(_LOOK)
+        if within_s <= 0:
+            self._wake(_LOOK)
+        elif due_s is None or due_s > within_s:
+            self._timers.set(_LOOK, within_s)
 
     async def write_status(self) -> None:
         """Write the node's status if it changed or is old. Raises StatusError, TransportError."""
@@ -105,6 +129,37 @@ class Heartbeat:
         await self._rest.patch(NODES, name, {"status": status}, subresource="status")
         self._written, self._written_at = status, moment
 
+    async def _keep_status(self) -> None:
+        while True:
+            self._timers.set(_LOOK, _LOOK_S)
+            await self._due.wait()
+            self._due.clear()
+            try:
+                if self._own.synced.is_set() and not self._own.objects:
+                    await self._register()
+                    self._written = None
+                await self.write_status()
+            except (StatusError, TransportError) as error:
+                _log.debug("status of %s: %s", self._config.node_name, error)
+                self._timers.set(_LOOK, _RENEW_S)
+            if not self._due.is_set():
+                self._release()
+
+    def _wake(self, _: str) -> None:
+        if not self._held:
+            self._held = True
+            self._activity.begin(_LOOK)
+        self._due.set()
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._activity.end(_LOOK)
+
+    def _own_node_changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            self.look_again()
+
     async def _register(self) -> None:
         wanted = node_object(self._config, self._machine)
         try:
@@ -116,15 +171,6 @@ class Heartbeat:
             if missing:
                 await self._rest.patch(NODES, self._config.node_name, {"metadata": {"labels": missing}})
             self._written = {"conditions": (current.get("status") or {}).get("conditions") or []}
-
-    async def _register_again(self) -> None:
-        """Come back after somebody deleted the node."""
-        try:
-            await self._register()
-            self._written = None
-            await self.write_status()
-        except (StatusError, TransportError) as error:
-            _log.warning("registering node %s again: %s", self._config.node_name, error)
 
     async def _renew(self) -> None:
         name = self._config.node_name
