@@ -19,12 +19,13 @@ from typing import Any, Final
 from podbay.store.errors import KeyExists, KeyNotFound, RevisionMismatch, StoreError, StoreUnavailable
 from podbay.store.interface import MUST_NOT_EXIST, Change, KeyValue, Revision
 
-FORMAT: Final = 1
 _GROUP: Final = 200  # writes in one commit at most
 _COMPACTION_STEP: Final = 500  # rows that one step of a compaction looks at
 _STOP: Final = object()
 
-_SCHEMA: Final = """
+# What makes the next format of each one; format 0 is an empty file. A released step never changes: a new one follows.
+_STEPS: Final = (
+    """
     CREATE TABLE versions (
         revision INTEGER PRIMARY KEY,
         key TEXT NOT NULL,
@@ -36,7 +37,8 @@ _SCHEMA: Final = """
     CREATE UNIQUE INDEX versions_by_key ON versions (key, revision);
     CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO marks VALUES ('compacted', 0), ('swept', 0), ('revision', 1);
-"""
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ class Writer:
     def prepare(self) -> None:
         """Open the file, making or checking its format. Raises StoreUnavailable, sqlite3.Error."""
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()  # also rolls back what a migration had begun
+            raise
+
+    def _prepare(self) -> None:
         execute = self._connection.execute
         directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -97,13 +106,13 @@ class Writer:
         execute(f"PRAGMA synchronous = {self._synchronous}")
         execute("PRAGMA wal_autocheckpoint = 1000")
         found = execute("PRAGMA user_version").fetchone()[0]
-        if found > FORMAT:
-            self._connection.close()
+        if found > len(_STEPS):
             raise StoreUnavailable(
-                f"{self._path} was written by a newer podbay (format {found}, this one knows {FORMAT})"
+                f"{self._path} was written by a newer podbay (format {found}, this one knows {len(_STEPS)})"
             )
-        if found == 0:
-            self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+        if found < len(_STEPS):  # all steps or none: an older podbay can still read what was not migrated
+            steps = "".join(_STEPS[found:])
+            self._connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {len(_STEPS)}; COMMIT;")
         marks = dict(execute("SELECT name, value FROM marks").fetchall())
         newest = execute("SELECT max(revision) FROM versions").fetchone()[0] or 1
         self.revision = self.published = max(newest, marks["revision"])

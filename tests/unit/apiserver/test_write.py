@@ -9,6 +9,8 @@ from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
+
 
 async def test_a_created_pod_is_pending_with_defaults_and_the_servers_metadata(api: Api) -> None:
     made = await api.create(PODS, pod("web"))
@@ -201,6 +203,7 @@ async def test_an_update_says_its_name(api: Api) -> None:
     body = config_map("a")
     body["metadata"]["namespace"] = "other"
     refused = await api.call("PUT", f"{MAPS}/a", body, status=400)
-    assert refused["message"] == (
-        "the namespace of the object (other) does not match the namespace on the request (default)"
-    )
+    assert refused["message"] == OTHER_NAMESPACE
+    patch = {"metadata": {"namespace": "other"}}
+    refused = await api.call("PATCH", f"{MAPS}/a", patch, media="application/merge-patch+json", status=400)
+    assert refused["message"] == OTHER_NAMESPACE

@@ -5,12 +5,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from podbay.lib.clock import ManualClock, RealClock
+from podbay.store import sqlite_writer
 from podbay.store.errors import StoreUnavailable
 from podbay.store.interface import MUST_NOT_EXIST, Revision, Store
 from podbay.store.sqlite import SqliteStore
@@ -131,3 +133,107 @@ async def test_compaction_stays_below_what_readers_have_been_given(tmp_path: Pat
         assert (page.revision, len(page.items)) == (65, 64)
     assert {item.value for item in (await store.range("/", "0")).items} == {b"2"}
     await store.close()
+
+
+async def test_a_file_of_an_older_format_is_migrated_and_keeps_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", ManualClock())
+    await store.put("/a", b"1", expected=MUST_NOT_EXIST)
+    await store.close()
+    later = (*sqlite_writer._STEPS, "ALTER TABLE versions ADD COLUMN later TEXT DEFAULT 'x';", "CREATE TABLE more (n);")
+    monkeypatch.setattr(sqlite_writer, "_STEPS", later)
+    store = await SqliteStore.open(tmp_path / "s.db", ManualClock())
+    found, _ = await store.get("/a")
+    assert found is not None and found.value == b"1"
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("SELECT later FROM versions").fetchall() == [("x",)]
+        assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
+
+
+async def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", ManualClock())
+    await store.put("/a", b"1", expected=MUST_NOT_EXIST)
+    await store.close()
+    with monkeypatch.context() as patched:
+        steps = (*sqlite_writer._STEPS, "CREATE TABLE more (n);", "CREATE TABLE more (n);")
+        patched.setattr(sqlite_writer, "_STEPS", steps)
+        with pytest.raises(StoreUnavailable, match="more already exists"):
+            await SqliteStore.open(tmp_path / "s.db", ManualClock())
+    store = await SqliteStore.open(tmp_path / "s.db", ManualClock())
+    assert [item.key for item in (await store.range("/", "0")).items] == ["/a"]
+    await store.close()
+
+
+async def test_a_file_that_is_none_of_ours_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailable, match="file is not a database"):
+        await SqliteStore.open(path, ManualClock())
+    assert path.read_bytes() == b"no database" * 1000
+
+
+async def test_dead_versions_go_a_few_at_a_time_and_the_file_stops_growing(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    store = await SqliteStore.open(path, ManualClock(), history=100)
+    revision = MUST_NOT_EXIST
+    sizes = []
+    for _ in range(6):
+        for _ in range(400):
+            revision = (await store.put("/a", b"x" * 1000, expected=revision)).mod_revision
+        sizes.append(path.stat().st_size)
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        (kept,) = connection.execute("SELECT count(*) FROM versions").fetchone()
+    assert kept <= 301  # the history, as much again before the next compaction, and what one step covers
+    assert sizes[-1] <= sizes[1] + 1_000_000
+    await store.close()
+
+
+_FULL = """
+import asyncio, resource, signal, sys
+from podbay.lib.clock import RealClock
+from podbay.store.errors import StoreUnavailable
+from podbay.store.sqlite import SqliteStore
+from podbay.store.interface import MUST_NOT_EXIST
+
+async def main():
+    store = await SqliteStore.open(sys.argv[1], RealClock())
+    kept = await store.put("/kept", b"before", expected=MUST_NOT_EXIST)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    written = []
+    for number in range(100):
+        pair = [store.put(f"/{number}/{part}", b"x" * 20_000, expected=MUST_NOT_EXIST) for part in "ab"]
+        outcomes = await asyncio.gather(*pair, return_exceptions=True)
+        written += [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if failures:
+            break
+    assert all(isinstance(failure, StoreUnavailable) for failure in failures), failures
+    print(failures[0], file=sys.stderr)
+    found = await store.range("/", "0")
+    assert {item.key for item in found.items} == {"/kept"} | {item.key for item in written}
+    assert await store.current_revision() == 2 + len(written)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    after = await store.put("/kept", b"after", expected=kept.mod_revision)
+    assert after.mod_revision == 3 + len(written)
+    await store.close()
+    store = await SqliteStore.open(sys.argv[1], RealClock())
+    assert {item.key for item in (await store.range("/", "0")).items} == {"/kept"} | {item.key for item in written}
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_full_disk_fails_writes_clearly_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tmp_path / "s.db")], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "s.db: " in done.stderr

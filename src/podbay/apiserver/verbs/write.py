@@ -48,7 +48,6 @@ from podbay.wire.http import Response
 
 _GENERATED_TRIES: Final = 8
 _PATCH_TRIES: Final = 5
-_OTHER_NAMESPACE: Final = "the namespace of the object ({}) does not match the namespace on the request ({})"
 _PATCHES: Final = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
@@ -106,13 +105,13 @@ async def update(call: Call) -> Response:
     """Replace an object by the one in the body."""
     resource, info = call.resource, call.info
     obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    check_namespace(resource, obj, info.namespace)
     name = obj["metadata"].get("name", "")
     if not name:
         why = f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
         raise BadRequest(why)
     if name != info.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({info.name})")
-    check_namespace(resource, obj, info.namespace, _OTHER_NAMESPACE)
     while True:
         try:
             old = await call.objects.get(resource, info.namespace, info.name)
@@ -161,6 +160,7 @@ async def patch(call: Call) -> Response:
         problems = doubled + misfits
         if problems and level == "Strict":
             raise misfit(shown, f"strict decoding error: {', '.join(problems)}")
+        check_namespace(resource, new, info.namespace)
         if new["metadata"].get("name") != info.name:
             raise BadRequest(
                 f"the name of the object ({new['metadata'].get('name', '')}) does not match the name on the URL"
@@ -228,12 +228,7 @@ def _apply(call: Call, kind: str, before: dict[str, Any], changes: Any) -> dict[
     return patched
 
 
-def check_namespace(
-    resource: Resource,
-    obj: dict[str, Any],
-    namespace: str,
-    why: str = "the namespace of the provided object does not match the namespace sent on the request",
-) -> None:
+def check_namespace(resource: Resource, obj: dict[str, Any], namespace: str) -> None:
     """Put an object into the namespace of its request. Raises BadRequest if it says another one."""
     given = obj["metadata"].get("namespace", "")
     if not resource.namespaced:
@@ -241,7 +236,7 @@ def check_namespace(
             obj["metadata"].pop("namespace")
         return
     if given and given != namespace:
-        raise BadRequest(why.format(given, namespace))
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
     obj["metadata"]["namespace"] = namespace
 
 
