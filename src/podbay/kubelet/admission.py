@@ -8,6 +8,8 @@ Source: upstream's kubelet admission, pkg/kubelet/lifecycle/predicate.go.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api.pod_containers import lasting_containers
+from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import matches_node_selector_terms
 
@@ -34,17 +36,18 @@ def refusal(
 
 
 def requests_of(pod: Pod) -> dict[str, int]:
-    """Return what a pod's containers request together: cpu in thousandths, the rest in its base unit."""
-    total: dict[str, int] = {}
-    for container in pod["spec"]["containers"]:
-        for name, text in ((container.get("resources") or {}).get("requests") or {}).items():
-            total[name] = total.get(name, 0) + _amount(name, text)
-    return total
+    """Return what a pod needs at most: cpu in thousandths, the rest in its base unit."""
+    return pod_amounts(pod["spec"], _requests)
 
 
 def has_finished(pod: Pod) -> bool:
     """Tell whether a pod has ended for good, and takes nothing of the node any more."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _requests(container: Mapping[str, Any]) -> dict[str, int]:
+    requests = (container.get("resources") or {}).get("requests") or {}
+    return {name: _amount(name, text) for name, text in requests.items()}
 
 
 def _insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> tuple[str, str] | None:
@@ -108,7 +111,7 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
 
 
 def _host_ports(pod: Pod) -> Iterable[tuple[str, str, int]]:
-    for container in pod["spec"]["containers"]:
+    for container in lasting_containers(pod["spec"]):
         for port in container.get("ports") or ():
             if port.get("hostPort"):
                 yield port.get("hostIP") or _ANY_ADDRESS, port.get("protocol", "TCP"), port["hostPort"]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api.pod_containers import find_container
 from podbay.api.quantity import Quantity
 
 Object = Mapping[str, Any]
@@ -131,9 +132,10 @@ def field_value(path: str, pod: Object, status: Object) -> str:
 def resource_value(reference: Object, container: Object, pod: Object, allocatable: Mapping[str, str]) -> str:
     """Return a request or limit of a container, in whole divisors rounded up. No limit is what the node has."""
     name = reference.get("containerName") or container["name"]
-    named = next((c for c in pod["spec"]["containers"] if c["name"] == name), None)
-    if named is None:
+    found = find_container(pod["spec"], name)
+    if found is None:
         raise ConfigurationError(f"container {name} not found")
+    named = found[1]
     kind, _, resource = str(reference["resource"]).partition(".")
     amounts = (named.get("resources") or {}).get(kind) or {}
     text = amounts.get(resource)

@@ -1,4 +1,4 @@
-"""Does what was planned for one pod: makes its sandbox, starts and stops its containers.
+"""Does what was planned for one pod: makes its sandbox and starts its containers.
 
 Takes actions of ``plan``; talks to the runtime, fetches what the environment names, and tells upstream's events. What
 keeps a container waiting is remembered for the status.
@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from podbay.api.errors import StatusError
+from podbay.api.pod_containers import find_container
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Mount, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
+from podbay.kubelet.actions import StartContainer, Waiting
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
-from podbay.kubelet.plan import StartContainer, StopContainer, Waiting
 from podbay.kubelet.resources import linux_resources, pod_resources
 from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.tasks import TaskScope
@@ -85,19 +86,21 @@ class Executor:
     async def start(self, start: StartContainer, seen: Observed) -> Outcome:
         """Start a container. Raises Ending, RuntimeFailure."""
         kubelet, name = self._kubelet, start.name
-        container = next(c for c in self._pod["spec"]["containers"] if c["name"] == name)
+        found = find_container(self._pod["spec"], name)
+        assert found is not None
+        container = found[1]
         sandbox = seen.sandbox
         assert sandbox is not None
 
         def tell(kind: str, reason: str, message: str) -> None:
-            self._worker.tell(kind, reason, message, _path(name))
+            self._worker.tell_of(name, kind, reason, message)
 
         def waits(reason: str, message: str, retry_s: float, told: str = "") -> Outcome:
             self.waiting[name] = (reason, message)
             tell("Warning", "Failed", f"Error: {told or message}")
             return Outcome(retry_s=retry_s)
 
-        newest = seen.newest(name)
+        newest, ended = seen.newest(name), seen.ended(name)
         now = kubelet.clock.now().timestamp()
         try:
             image = await self._unless_ending(kubelet.images.ensure(self._pod, container, tell))
@@ -110,8 +113,8 @@ class Executor:
         except (StatusError, TransportError) as error:
             message = f"failed to sync configmap or secret cache: {error}"
             return waits("CreateContainerConfigError", message, _TRY_AGAIN_S)
-        if newest is not None and newest.state is ContainerState.EXITED:
-            self.backoffs.next(name, newest.finished_at / 1e9, now)
+        if ended is not None:
+            self.backoffs.next(name, ended.finished_at / 1e9, now)
         if newest is not None and newest.state is ContainerState.CREATED:
             await kubelet.runtime.remove_container(newest.id)
         try:
@@ -132,23 +135,7 @@ class Executor:
             return waits("RunContainerError", error.message, _TELL_AGAIN_S)
         tell("Normal", "Started", f"Started container {name}")
         self.waiting.pop(name, None)
-        return Outcome(made=await kubelet.observer.container(container_id))
-
-    async def stop_all(self, seen: Observed) -> None:
-        """Stop every container that runs, all at once; return when all have ended."""
-        async with TaskScope() as scope:
-            stops = []
-            for container in seen.running:
-                self._tell_killing(container, f"Stopping container {container.name}")
-                stops.append(scope.start(self._stop(container), name="stop container"))
-            for stop in stops:
-                await stop
-
-    async def stop_one(self, stop: StopContainer, seen: Observed) -> None:
-        """Stop one container that is to be made anew."""
-        container = next(c for c in seen.containers if c.id == stop.id)
-        self._tell_killing(container, stop.message)
-        await self._stop(container)
+        return Outcome(made=await kubelet.observer.container(container_id, sandbox.id))
 
     def note_waiting(self, waiting: Iterable[Waiting], seen: Observed) -> None:
         """Remember which containers wait for their back-off, and tell it."""
@@ -162,34 +149,10 @@ class Executor:
             message = f"back-off {delay} restarting failed container={name} pod={whose}"
             self.waiting[name] = ("CrashLoopBackOff", message)
             told = f"Back-off restarting failed container {name} in pod {whose}"
-            self._worker.tell("Warning", "BackOff", told, _path(name))
+            self._worker.tell_of(name, "Warning", "BackOff", told)
         for container in seen.running:
             if container.name not in held:
                 self.waiting.pop(container.name, None)
-
-    def _tell_killing(self, container: Container, message: str) -> None:
-        if container.id not in self._killing:
-            self._killing.add(container.id)
-            self._worker.tell("Normal", "Killing", message, _path(container.name))
-
-    async def _stop(self, container: Container) -> None:
-        """Stop one container, and sooner if the grace period is shortened meanwhile."""
-        runtime, worker = self._kubelet.runtime, self._worker
-        grace_s = worker.grace_s()
-        async with TaskScope() as scope:
-            stopping = scope.start(runtime.stop_container(container.id, grace_s), name="stop")
-            while not stopping.done():
-                woken = scope.start(worker.woken.wait(), name="shortened")
-                with worker.idling():
-                    await asyncio.wait({stopping, woken}, return_when=asyncio.FIRST_COMPLETED)
-                if not woken.done():
-                    woken.cancel()
-                elif not stopping.done():
-                    worker.woken.clear()
-                    if worker.grace_s() < grace_s:
-                        grace_s = worker.grace_s()
-                        scope.start(runtime.stop_container(container.id, grace_s), name="stop sooner")
-            await stopping
 
     async def _container_config(
         self, container: Mapping[str, Any], attempt: int, image: str, seen: Observed
@@ -243,7 +206,7 @@ class Executor:
         async with TaskScope() as scope:
             working = scope.start(_outcome(work), name="pull")
             ending = scope.start(self._worker.ending.wait(), name="ending")
-            with self._worker.idling():
+            with self._worker.patience(1).waiting():
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 raise Ending
@@ -259,7 +222,3 @@ async def _outcome(work: Coroutine[Any, Any, Answer]) -> Answer | Exception:
         return await work
     except Exception as error:
         return error
-
-
-def _path(name: str) -> str:
-    return f"spec.containers{{{name}}}"

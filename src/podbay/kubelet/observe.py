@@ -6,6 +6,7 @@ Invariant: an end that was told by an event is waited for until the runtime itse
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from podbay.cri.runtime import Container, ContainerState, Runtime, RuntimeFailure, Sandbox
@@ -64,9 +65,9 @@ class Observer:
         self._remember(found)
         return found
 
-    async def container(self, container_id: str) -> Container:
-        """Return a container with everything. Raises RuntimeFailure."""
-        found = await self._runtime.container_status(container_id)
+    async def container(self, container_id: str, sandbox_id: str) -> Container:
+        """Return a container with everything; its sandbox is told only by a list. Raises RuntimeFailure."""
+        found = replace(await self._runtime.container_status(container_id), sandbox_id=sandbox_id)
         if found.state is ContainerState.EXITED:
             self._ended[container_id] = found
         return found
@@ -90,7 +91,7 @@ class Observer:
         if known is not None:
             return known
         try:
-            return await self.container(rough.id)
+            return await self.container(rough.id, rough.sandbox_id)
         except RuntimeFailure as error:
             if error.code == "NOT_FOUND":
                 return None

@@ -36,6 +36,14 @@ class Observed:
         found = [c for c in self.containers if c.name == name][1:]
         return next((c for c in found if c.state is ContainerState.EXITED), None)
 
+    def ended(self, name: str) -> Container | None:
+        """Return the newest incarnation of a container that has ended."""
+        return next((c for c in self.containers if c.name == name and c.state is ContainerState.EXITED), None)
+
+    def in_sandbox(self, sandbox_id: str) -> "Observed":
+        """Return the view of what belongs to one sandbox."""
+        return Observed(self.sandboxes, tuple(c for c in self.containers if c.sandbox_id == sandbox_id))
+
     @property
     def running(self) -> tuple[Container, ...]:
         """Return the containers that run (or whose state is unknown, which must be taken for running)."""

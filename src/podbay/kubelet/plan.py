@@ -1,120 +1,112 @@
 """What to do next for a pod.
 
-Pure. Takes the pod, what the runtime has of it, its back-offs and the time; gives actions, in order, and when to look
-again. Nothing here waits or talks to anybody.
+Pure. Takes the pod, what the runtime has of it, its containers' health, its back-offs and the time; gives actions, in
+order, and when to look again. Nothing here waits or talks to anybody.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upstream's computePodActions.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from podbay.api.pod_containers import each_container, is_sidecar
 from podbay.cri.runtime import Container, ContainerState
+from podbay.kubelet.actions import Plan, StartContainer, StopContainer, Waiting, is_changed
 from podbay.kubelet.backoffs import Backoffs
+from podbay.kubelet.initialization import initialization
 from podbay.kubelet.observed import Observed
+from podbay.kubelet.probes.health import UNPROBED, Healths
 
 Pod = Mapping[str, Any]
-CONTAINER_HASH: Final = "io.kubernetes.container.hash"
+_NOTHING: Final[Healths] = {}
+_PROBE_NAMES: Final = {"liveness": "liveness probe", "startup": "startup probe"}
+_STATUS_FIELDS: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
-    """Start a container's next incarnation."""
+@dataclass(slots=True)
+class _Regular:
+    """What is to be done with the containers that are neither init nor ephemeral ones."""
 
-    name: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopContainer:
-    """Stop a container that is to be another one; ``message`` is what its event says."""
-
-    name: str
-    id: str
-    message: str
+    stop: list[StopContainer] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    is_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A container that waits for its restart's back-off."""
-
-    name: str
-    left_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """``kill`` stops everything first. ``sandbox_attempt`` is None if the sandbox stays."""
-
-    kill: bool = False
-    sandbox_attempt: int | None = None
-    sandbox_changed: bool = False
-    stop: tuple[StopContainer, ...] = ()
-    start: tuple[StartContainer, ...] = ()
-    waiting: tuple[Waiting, ...] = ()
-    stop_sandbox: bool = False
-    remove: tuple[str, ...] = field(default=())
-
-
-def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float) -> Plan:
+def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float, healths: Healths = _NOTHING) -> Plan:
     """Return what to do for a pod that shall live. ``now`` is in seconds since the epoch."""
-    containers = pod["spec"]["containers"]
-    policy = pod["spec"].get("restartPolicy", "Always")
-    wanted = [c["name"] for c in containers]
+    spec = pod["spec"]
+    wanted = [container["name"] for _, container in each_container(spec)]
     if seen.sandbox is None:
-        return _without_sandbox(pod, seen, policy, wanted)
-    start: list[StartContainer] = []
-    stop: list[StopContainer] = []
-    waiting: list[Waiting] = []
-    alive = False
-    for container in containers:
-        name = container["name"]
-        newest = seen.newest(name)
-        if newest is not None and newest.state is ContainerState.UNKNOWN:
-            # Nobody knows whether it runs: it is killed first, so that there are never two of it.
-            message = 'Container is in "unknown" state, try killing it before restart'
-            stop.append(StopContainer(name, newest.id, message))
-        elif newest is not None and newest.state is ContainerState.RUNNING:
-            alive = True
-            if newest.annotations.get(CONTAINER_HASH, container_hash(container)) == container_hash(container):
-                continue
-            message = f"Container {name} definition changed, will be restarted"
-            stop.append(StopContainer(name, newest.id, message))
-        elif newest is not None and newest.state is ContainerState.EXITED:
-            if not shall_run(newest, policy):
-                continue
-            left = backoffs.left_s(name, newest.finished_at / 1e9, now)
-            if left > 0:
-                waiting.append(Waiting(name, left))
-                continue
-        start.append(StartContainer(name, attempt_of(pod, seen, name)))
-    finished = not alive and not start and not waiting
+        return _without_sandbox(pod, seen, wanted)
+    init = initialization(spec, seen.in_sandbox(seen.sandbox.id), healths)
+    regular = _regular(spec, seen, healths) if init.is_done else _Regular(is_over=init.has_failed)
+    if regular.is_over:
+        return Plan(is_over=True, remove=superseded(seen, wanted))
+    ephemeral = [c["name"] for c in spec.get("ephemeralContainers") or () if seen.newest(c["name"]) is None]
+    start, waiting = [], []
+    for name in [*ephemeral, *init.start, *regular.start]:
+        ended = seen.ended(name)
+        left = backoffs.left_s(name, ended.finished_at / 1e9, now) if ended is not None else 0.0
+        if left > 0:
+            waiting.append(Waiting(name, left))
+        else:
+            start.append(StartContainer(name, attempt_of(pod, seen, name)))
     return Plan(
-        stop=tuple(stop),
+        stop=(*init.stop, *regular.stop),
         start=tuple(start),
         waiting=tuple(waiting),
-        stop_sandbox=finished,
         remove=superseded(seen, wanted),
     )
 
 
-def _without_sandbox(pod: Pod, seen: Observed, policy: str, wanted: list[str]) -> Plan:
+def _regular(spec: Mapping[str, Any], seen: Observed, healths: Healths) -> _Regular:
+    found = _Regular()
+    policy = spec.get("restartPolicy", "Always")
+    stays = False
+    for container in spec["containers"]:
+        name, newest = container["name"], seen.newest(container["name"])
+        if newest is not None and newest.state is ContainerState.UNKNOWN:
+            # Nobody knows whether it runs: it is killed first, so that there are never two of it.
+            message = 'Container is in "unknown" state, try killing it before restart'
+            found.stop.append(StopContainer(name, newest.id, message))
+        if newest is None or newest.state is not ContainerState.RUNNING:
+            if shall_run(newest, policy):
+                found.start.append(name)
+            continue
+        failed = healths.get(newest.id, UNPROBED).failed
+        if is_changed(container, newest):
+            message = f"Container {name} definition changed, will be restarted"
+            found.stop.append(StopContainer(name, newest.id, message))
+            found.start.append(name)
+        elif failed and policy == "Never":
+            found.stop.append(StopContainer(name, newest.id, f"Container {name} failed {_PROBE_NAMES[failed]}", failed))
+            stays = True  # it has still to end; then it is seen how
+        elif failed:
+            message = f"Container {name} failed {_PROBE_NAMES[failed]}, will be restarted"
+            found.stop.append(StopContainer(name, newest.id, message, failed))
+            found.start.append(name)
+        else:
+            stays = True
+    found.is_over = not stays and not found.start
+    return found
+
+
+def _without_sandbox(pod: Pod, seen: Observed, wanted: list[str]) -> Plan:
     """Plan for a pod whose sandbox is not there yet, or died and took its containers along."""
-    candidates = [name for name in wanted if shall_run(seen.newest(name), policy)]
-    if not candidates:
+    spec = pod["spec"]
+    policy = spec.get("restartPolicy", "Always")
+    names = [c["name"] for c in spec["containers"] if shall_run(seen.newest(c["name"]), policy)]
+    if not names or initialization(spec, seen, _NOTHING).has_failed:
         return Plan(remove=superseded(seen, wanted))
+    init = spec.get("initContainers")
+    if init:
+        names = [init[0]["name"]]  # a new sandbox is initialized anew
     return Plan(
         kill=bool(seen.running) or bool(seen.sandboxes),
         sandbox_attempt=seen.sandboxes[0].attempt + 1 if seen.sandboxes else 0,
         sandbox_changed=bool(seen.sandboxes),
-        start=tuple(StartContainer(name, attempt_of(pod, seen, name)) for name in candidates),
+        start=tuple(StartContainer(name, attempt_of(pod, seen, name)) for name in names),
     )
-
-
-def container_hash(container: Mapping[str, Any]) -> str:
-    """Return what changes when a container must be made anew: its name and image, as upstream has it."""
-    return hashlib.sha256(f"{container['name']}\0{container['image']}".encode()).hexdigest()[:8]
 
 
 def shall_run(newest: Container | None, policy: str) -> bool:
@@ -122,6 +114,15 @@ def shall_run(newest: Container | None, policy: str) -> bool:
     if newest is None or newest.state is not ContainerState.EXITED:
         return True
     return policy == "Always" or (policy == "OnFailure" and newest.exit_code != 0)
+
+
+def policy_of(kind: str, container: Mapping[str, Any], pods: str) -> str:
+    """Return the policy by which a container restarts: the pod's, but for init and ephemeral containers."""
+    if kind == "ephemeralContainers":
+        return "Never"
+    if kind == "initContainers":
+        return "Always" if is_sidecar(container) else ("Never" if pods == "Never" else "OnFailure")
+    return pods
 
 
 def attempt_of(pod: Pod, seen: Observed, name: str) -> int:
@@ -132,13 +133,14 @@ def attempt_of(pod: Pod, seen: Observed, name: str) -> int:
     newest = seen.newest(name)
     if newest is not None:
         return newest.attempt + (newest.state is not ContainerState.CREATED)
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+    told = pod.get("status") or {}
+    for status in (each for field_name in _STATUS_FIELDS for each in told.get(field_name) or ()):
         if status.get("name") == name and status.get("containerID"):
             return int(status.get("restartCount", 0)) + 1
     return 0
 
 
-def superseded(seen: Observed, wanted: list[str]) -> tuple[str, ...]:
+def superseded(seen: Observed, wanted: Iterable[str]) -> tuple[str, ...]:
     """Return the ids of dead containers beyond the newest and the one before it, of each name."""
     found = []
     for name in wanted:

@@ -4,9 +4,11 @@ Pure. Source: https://kubernetes.io/docs/concepts/configuration/manage-resources
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from podbay.api.pod_containers import each_container
+from podbay.api.pod_resources import pod_amounts
 from podbay.api.qos import qos_class
 from podbay.api.quantity import Quantity
 from podbay.cri.runtime import LinuxResources
@@ -27,14 +29,14 @@ def linux_resources(pod: Mapping[str, Any], container: Mapping[str, Any], memory
 
 def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
     """Return what a pod's containers may have together: a limit only if every one of them has one."""
-    asked = [_amounts(container) for container in pod["spec"]["containers"]]
-    cpu_limits, memory_limits = [a.milli_cpu_limit for a in asked], [a.memory_limit_bytes for a in asked]
-    together = _Amounts(
-        milli_cpu=sum(a.milli_cpu for a in asked),
-        milli_cpu_limit=sum(cpu_limits) if all(cpu_limits) else 0,
-        memory_limit_bytes=sum(memory_limits) if all(memory_limits) else 0,
-    )
-    return _as_cgroup(together)
+    spec = pod["spec"]
+    together = pod_amounts(spec, lambda container: asdict(_amounts(container)))
+    every = [_amounts(container) for kind, container in each_container(spec) if kind != "ephemeralContainers"]
+    if not all(asked.milli_cpu_limit for asked in every):
+        together["milli_cpu_limit"] = 0
+    if not all(asked.memory_limit_bytes for asked in every):
+        together["memory_limit_bytes"] = 0
+    return _as_cgroup(_Amounts(**together))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

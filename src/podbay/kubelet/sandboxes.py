@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from podbay.api.pod_containers import lasting_containers
 from podbay.cri.runtime import ContainerConfig, DnsConfig, HostPort, LinuxResources, Mount, SandboxConfig
+from podbay.kubelet.actions import CONTAINER_HASH, container_hash
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
-from podbay.kubelet.plan import CONTAINER_HASH, container_hash
 
 _HOSTNAME_MOST: Final = 63
 
@@ -50,7 +51,7 @@ def sandbox_config(pod: Mapping[str, Any], config: KubeletConfig, attempt: int) 
             host_port=port["hostPort"],
             host_ip=port.get("hostIP", ""),
         )
-        for container in spec["containers"]
+        for container in lasting_containers(spec)
         for port in container.get("ports") or ()
         if port.get("hostPort") and not host_network
     ]

@@ -9,20 +9,24 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from podbay.api.errors import StatusError
+from podbay.api.pod_containers import find_container
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
+from podbay.kubelet.actions import Plan
 from podbay.kubelet.admission import has_finished
 from podbay.kubelet.execute import Ending, Executor
 from podbay.kubelet.observed import Observed, observed
-from podbay.kubelet.plan import Plan, plan
+from podbay.kubelet.patience import Patience
+from podbay.kubelet.plan import plan
 from podbay.kubelet.status import Circumstances, pod_status
+from podbay.kubelet.stopping import Stopper
 from podbay.lib.backoff import Backoff
 from podbay.lib.tasks import TaskScope
 from podbay.wire.times import format_time
@@ -54,6 +58,7 @@ class Worker:
         self._unwritten = 0
         self._failure: tuple[str, str] | None = None
         self._executor = Executor(kubelet, self)
+        self._stopper = Stopper(kubelet, self)
         self._due = TaskScope()
         self.take(pod)
 
@@ -64,9 +69,7 @@ class Worker:
 
     def wake(self) -> None:
         """Have a step taken soon; until then the pod is work in hand."""
-        if not self._held:
-            self._held = True
-            self._kubelet.activity.begin("pod worker")
+        self.hold()
         self.woken.set()
 
     def take(self, pod: Object) -> None:
@@ -100,22 +103,32 @@ class Worker:
         """Record an event about the pod, or about the container at ``path``."""
         self._kubelet.events.event(self.pod, kind, reason, message, field_path=path)
 
+    def tell_of(self, container: str, kind: str, reason: str, message: str) -> None:
+        """Record an event about one of the pod's containers."""
+        found = find_container(self.pod["spec"], container)
+        self.tell(kind, reason, message, f"spec.{found[0]}{{{container}}}" if found is not None else "")
+
     def grace_s(self) -> float:
         """Return how long containers have between being asked to end and being killed."""
         metadata, spec = self.pod["metadata"], self.pod["spec"]
         period = metadata.get("deletionGracePeriodSeconds", spec.get("terminationGracePeriodSeconds", 30))
         return max(float(period), 1.0)
 
-    @contextmanager
-    def idling(self) -> Iterator[None]:
-        """Say for the time of a block that the pod only waits for the runtime: that is no work in hand."""
-        self._release()
-        try:
-            yield
-        finally:
-            if not self._held:
-                self._held = True
-                self._kubelet.activity.begin("pod worker")
+    def hold(self) -> None:
+        """Say that there is work in hand for the pod."""
+        if not self._held:
+            self._held = True
+            self._kubelet.activity.begin("pod worker")
+
+    def release(self) -> None:
+        """Say that there is none: the pod only waits."""
+        if self._held:
+            self._held = False
+            self._kubelet.activity.end("pod worker")
+
+    def patience(self, count: int) -> Patience:
+        """Return what tells whether so many pieces of work at once all only wait."""
+        return Patience(count, self.hold, self.release)
 
     async def run(self) -> None:
         """Take steps until nothing of the pod is left here."""
@@ -138,13 +151,13 @@ class Worker:
                     again_s = self._retry_s()
                     _log.exception("pod %s", self._name)
                 if not self.woken.is_set():
-                    self._release()
+                    self.release()
                 if again_s is not None:
                     await self._due.close()
                     self._due.start(self._wake_after(again_s), name="pod due")
         finally:
             await self._due.close()
-            self._release()
+            self.release()
 
     @property
     def _name(self) -> str:
@@ -158,24 +171,17 @@ class Worker:
         await self._kubelet.clock.sleep(seconds)
         self.wake()
 
-    def _release(self) -> None:
-        if self._held:
-            self._held = False
-            self._kubelet.activity.end("pod worker")
-
     async def _step(self) -> tuple[bool, float | None]:
         """Take one step; return whether the pod is gone, and when to look again."""
         seen = await self._look()
         if self.removed:
-            await self._executor.stop_all(seen)
+            await self._stopper.stop_all(seen)
             await self._clean_up(await self._look())
             return True, None
         if "deletionTimestamp" in self.pod["metadata"]:
             return False, await self._terminate(seen)
         if has_finished(self.pod):
-            await self._executor.stop_all(seen)
-            if seen.sandbox is not None:
-                await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
+            await self._finish(seen)
             await self._kubelet.volumes.tear_down(self.uid)
             return False, None
         if self._failure is None and seen.is_nothing:
@@ -215,11 +221,11 @@ class Worker:
         executor, runtime = self._executor, self._kubelet.runtime
         executor.note_waiting(todo.waiting, seen)
         again = [waiting.left_s for waiting in todo.waiting]
-        is_sure = not (todo.kill or todo.stop or todo.remove or todo.stop_sandbox)
+        is_sure = not (todo.kill or todo.stop or todo.remove or todo.is_over)
         if todo.kill:
             if todo.sandbox_changed:
                 self.tell("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
-            await executor.stop_all(seen)
+            await self._stopper.stop_all(seen)
             for old in seen.sandboxes:
                 await runtime.stop_sandbox(old.id)
         if todo.sandbox_attempt is not None:
@@ -230,7 +236,7 @@ class Worker:
                 finally:
                     await told
         for stop in todo.stop:
-            await executor.stop_one(stop, seen)
+            await self._stopper.stop_one(stop, seen)
         made: list[Container] = []
         for start in todo.start:
             outcome = await executor.start(start, seen)
@@ -239,16 +245,24 @@ class Worker:
             again += [outcome.retry_s] if outcome.retry_s is not None else []
         for container_id in todo.remove:
             await runtime.remove_container(container_id)
-        if todo.stop_sandbox and seen.sandbox is not None:
-            await runtime.stop_sandbox(seen.sandbox.id)
+        if todo.is_over:
+            await self._finish(seen)
+        if made and self.pod["spec"].get("initContainers"):
+            self.wake()  # the next one's turn may have come
         if is_sure:
             return observed(seen.sandboxes, [*made, *seen.containers]), again
         return await self._look(), again
 
+    async def _finish(self, seen: Observed) -> None:
+        """Stop what still runs of a pod that has nothing to do any more, and its sandbox."""
+        await self._stopper.stop_all(seen)
+        if seen.sandbox is not None:
+            await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
+
     async def _terminate(self, seen: Observed) -> float | None:
         """End a pod that is being deleted: stop, tell, and let the API server forget it."""
         if seen.running:
-            await self._executor.stop_all(seen)
+            await self._stopper.stop_all(seen)
             seen = await self._look()
         if seen.sandbox is not None:
             await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
@@ -270,6 +284,11 @@ class Worker:
         if kubelet.config.is_real:
             await asyncio.to_thread(kubelet.remove_files, self.pod)
             cgroups.remove(sandboxes.cgroup_of(kubelet.config, self.uid))
+
+    async def show(self) -> None:
+        """Write the status as it is now, if the runtime tells."""
+        with suppress(RuntimeFailure):
+            await self.write(await self._look())
 
     async def write(self, seen: Observed) -> float | None:
         """Write the status; return when to try again if the API server would not have it."""

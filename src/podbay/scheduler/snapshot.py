@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from podbay.api.pod_containers import lasting_containers
+from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity
 from podbay.scheduler.affinity_terms import NO_AFFINITY, PodAffinity, pod_affinity
 
@@ -168,36 +170,25 @@ class Snapshot:
 
 
 def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
-    """Return what a pod asks for: the sum over its containers, or the largest init container if that is more."""
-    spec = pod["spec"]
-    total: dict[str, int] = {}
-    milli = memory = 0
-    ports = set()
-    for container in spec["containers"]:
-        requests = _requests(container)
-        for name, amount in requests.items():
-            total[name] = total.get(name, 0) + amount
-        milli += requests.get("cpu", NON_ZERO_MILLI_CPU)
-        memory += requests.get("memory", NON_ZERO_MEMORY_BYTES)
-        for port in container.get("ports") or ():
-            if port.get("hostPort"):
-                ports.add((port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"]))
-    for container in spec.get("initContainers") or ():
-        requests = _requests(container)
-        for name, amount in requests.items():
-            total[name] = max(total.get(name, 0), amount)
-        milli = max(milli, requests.get("cpu", NON_ZERO_MILLI_CPU))
-        memory = max(memory, requests.get("memory", NON_ZERO_MEMORY_BYTES))
-    overhead = {name: _amount(name, value) for name, value in (spec.get("overhead") or {}).items()}
-    for name, amount in overhead.items():
+    """Return what a pod asks for, at most at any moment of its life."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    total = pod_amounts(spec, _requests)
+    scored = pod_amounts(spec, _scored)
+    for name, value in (spec.get("overhead") or {}).items():
+        amount = _amount(name, value)
         total[name] = total.get(name, 0) + amount
-    milli += overhead.get("cpu", 0)
-    memory += overhead.get("memory", 0)
-    metadata = pod["metadata"]
+        if name in scored:
+            scored[name] += amount
+    ports = {
+        (port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
+        for container in lasting_containers(spec)
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    }
     return PodNeeds(
         {name: amount for name, amount in total.items() if amount},
-        milli,
-        memory,
+        scored["cpu"],
+        scored["memory"],
         frozenset(ports),
         namespace=metadata.get("namespace", ""),
         labels=metadata.get("labels") or {},
@@ -211,6 +202,14 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
 def _requests(container: Mapping[str, Any]) -> dict[str, int]:
     requests = (container.get("resources") or {}).get("requests") or {}
     return {name: _amount(name, value) for name, value in requests.items()}
+
+
+def _scored(container: Mapping[str, Any]) -> dict[str, int]:
+    requests = _requests(container)
+    return {
+        "cpu": requests.get("cpu", NON_ZERO_MILLI_CPU),
+        "memory": requests.get("memory", NON_ZERO_MEMORY_BYTES),
+    }
 
 
 @lru_cache(maxsize=4096)

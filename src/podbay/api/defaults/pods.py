@@ -93,7 +93,7 @@ def _default_container(container: dict[str, Any]) -> None:
     for variable in container.get("env") or ():
         _default_field_reference(variable.get("valueFrom") or {})
     for name in _PROBES:
-        if container.get(name):
+        if container.get(name) is not None:
             _default_probe(container[name])
     for hook in (container.get("lifecycle") or {}).values():
         if isinstance(hook, dict):

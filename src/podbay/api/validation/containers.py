@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.pod_containers import is_sidecar
 from podbay.api.validation.environment import validate_env, validate_env_from
 from podbay.api.validation.field_errors import (
     duplicate,
@@ -18,6 +19,7 @@ from podbay.api.validation.field_errors import (
     not_supported,
     required,
 )
+from podbay.api.validation.health import validate_health
 from podbay.api.validation.resource_requirements import validate_resources
 from podbay.api.validation.volumes import validate_mounts
 
@@ -26,7 +28,9 @@ _PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 _TERMINATION_MESSAGE_POLICIES: Final = ("File", "FallbackToLogsOnError")
 
 
-def validate_containers(containers: Sequence[Mapping[str, Any]], volumes: Collection[str], path: str) -> list[Cause]:
+def validate_containers(
+    containers: Sequence[Mapping[str, Any]], volumes: Collection[str], grace_s: int | None, path: str
+) -> list[Cause]:
     """Return what is wrong with the containers of a pod that has these volumes."""
     if not containers:
         return [required(path)]
@@ -37,9 +41,43 @@ def validate_containers(containers: Sequence[Mapping[str, Any]], volumes: Collec
         if name in taken:
             causes.append(duplicate(f"{here}.name", name))
         taken.add(name)
+        causes += validate_health(container, grace_s, here)
         if container.get("restartPolicy") is not None:
             causes.append(forbidden(f"{here}.restartPolicy", "may not be set for non-init containers"))
     return causes + _host_port_conflicts(containers, path)
+
+
+def validate_init_containers(
+    init: Sequence[Mapping[str, Any]],
+    regular: Sequence[Mapping[str, Any]],
+    volumes: Collection[str],
+    grace_s: int | None,
+    path: str,
+) -> list[Cause]:
+    """Return what is wrong with a pod's init containers; their names must differ from the other containers', too."""
+    causes, taken = [], {container.get("name") or "" for container in regular}
+    for i, container in enumerate(init):
+        here, name = f"{path}[{i}]", container.get("name") or ""
+        causes += _container(container, volumes, here)
+        policy = container.get("restartPolicy")
+        if policy is not None and policy != "Always":
+            causes.append(not_supported(f"{here}.restartPolicy", policy, ("Always",)))
+        if name in taken:
+            causes.append(duplicate(f"{here}.name", name))
+        elif name:
+            taken.add(name)
+        causes += _host_port_conflicts([container], path)
+        if is_sidecar(container):
+            causes += validate_health(container, grace_s, here)
+            continue
+        for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+            if container.get(field) is not None:
+                detail = "may not be set for init containers without restartPolicy=Always"
+                causes.append(forbidden(f"{here}.{field}", detail))
+        if container.get("resizePolicy"):
+            detail = "must not be set for init containers"
+            causes.append(invalid(f"{here}.resizePolicy", container["resizePolicy"], detail))
+    return causes
 
 
 def image_causes(container: Mapping[str, Any], path: str) -> list[Cause]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
-from podbay.api.validation.containers import image_causes, one_of, validate_containers
+from podbay.api.validation.containers import image_causes, one_of, validate_containers, validate_init_containers
 from podbay.api.validation.field_errors import (
     duplicate,
     each_invalid,
@@ -158,7 +158,10 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     ]  # fmt: skip
     volumes, found = validate_volumes(spec.get("volumes") or (), "spec.volumes")
     causes += found
-    causes += validate_containers(spec.get("containers") or (), volumes, "spec.containers")
+    containers, grace_s = spec.get("containers") or (), spec.get("terminationGracePeriodSeconds")
+    causes += validate_containers(containers, volumes, grace_s, "spec.containers")
+    init = spec.get("initContainers") or ()
+    causes += validate_init_containers(init, containers, volumes, grace_s, "spec.initContainers")
     causes += _host_network_ports(spec)
     causes += one_of(spec.get("restartPolicy") or "", _RESTART_POLICIES, "spec.restartPolicy")
     causes += one_of(spec.get("dnsPolicy") or "", _DNS_POLICIES, "spec.dnsPolicy")
@@ -209,8 +212,9 @@ def _host_network_ports(spec: Mapping[str, Any]) -> list[Cause]:
         return []
     detail = "must match `containerPort` when `hostNetwork` is true"
     return [
-        invalid(f"spec.containers[{i}].ports[{j}].hostPort", port.get("hostPort") or 0, detail)
-        for i, container in enumerate(spec.get("containers") or ())
+        invalid(f"spec.{kind}[{i}].ports[{j}].hostPort", port.get("hostPort") or 0, detail)
+        for kind in ("containers", "initContainers")
+        for i, container in enumerate(spec.get(kind) or ())
         for j, port in enumerate(container.get("ports") or ())
         if (port.get("hostPort") or 0) != (port.get("containerPort") or 0)
     ]

@@ -72,6 +72,7 @@ _CONTAINER: Final[dict[str, Rule]] = {
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
+    "initContainers": Fields(_CONTAINER),
     "volumes": Fields(
         {
             **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI"),
@@ -145,8 +146,9 @@ def _of_field(value: Any, rule: Rule | None, path: str) -> list[Cause]:
 
 def _of_limits(spec: Mapping[str, Any]) -> list[Cause]:
     return [
-        forbidden(f"spec.containers[{i}].resources.limits[ephemeral-storage]", FIELD_TEXT)
-        for i, container in enumerate(spec.get("containers") or ())
+        forbidden(f"spec.{kind}[{i}].resources.limits[ephemeral-storage]", FIELD_TEXT)
+        for kind in ("containers", "initContainers")
+        for i, container in enumerate(spec.get(kind) or ())
         if "ephemeral-storage" in ((container.get("resources") or {}).get("limits") or {})
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity, canonical
 from podbay.kubectl.describers.events import write_events
 from podbay.kubectl.describers.text import NONE, Description, Object, full_time
@@ -76,25 +77,9 @@ def describe_node(
 
 
 def pod_resources(pod: Object, field: str) -> Amounts:
-    """Return what a pod requests, or is limited to: its containers' sum, or an init container's need if larger."""
+    """Return what a pod requests at most, or is limited to, with its overhead."""
     spec = pod["spec"]
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, _amounts(container, field))
-    sidecars: Amounts = {}
-    most: Amounts = {}
-    for container in spec.get("initContainers") or ():
-        own = _amounts(container, field)
-        if container.get("restartPolicy") == "Always":
-            _add(total, own)
-            _add(sidecars, own)
-            own = dict(sidecars)
-        else:
-            _add(own, sidecars)
-        for name, amount in own.items():
-            most[name] = max(most[name], amount) if name in most else amount
-    for name, amount in most.items():
-        total[name] = max(total[name], amount) if name in total else amount
+    total: Amounts = pod_amounts(spec, lambda container: _amounts(container, field))
     for name, value in (spec.get("overhead") or {}).items():
         if field == "requests" or name in total:
             _add(total, {name: Quantity.parse(value)})

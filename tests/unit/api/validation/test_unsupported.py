@@ -14,7 +14,10 @@ VALUE = "Forbidden: podbay does not support this value yet"
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"initContainers": [{"name": "i", "image": "i"}]}, "initContainers"),
+        (
+            {"initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always"}]},
+            "initContainers[0].restartPolicy",
+        ),
         ({"hostPID": True}, "hostPID"),
         ({"hostIPC": True}, "hostIPC"),
         ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "dnsConfig"),

@@ -1,0 +1,47 @@
+"""Every version of a pod that a watcher sees, for invariants that must hold at every moment."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.e2e.harness import NEWEST, RealCluster, kubectl_path
+
+Pod = dict[str, Any]
+
+
+@contextmanager
+def watched(cluster: RealCluster, name: str) -> Iterator[list[Pod]]:
+    """Give a list that is filled at the block's end with a pod's versions, in order."""
+    command = [kubectl_path(NEWEST), "get", "pod", "--watch", f"--field-selector=metadata.name={name}", "-o", "json"]
+    seen: list[Pod] = []
+    with subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield seen
+        finally:
+            process.terminate()
+            text = process.stdout.read() if process.stdout else ""
+    decoder, at = json.JSONDecoder(), 0
+    while (at := _skip(text, at)) < len(text):
+        value, at = decoder.raw_decode(text, at)
+        seen.append(value)
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def condition(pod: Pod, kind: str) -> dict[str, Any]:
+    """Return a condition of a pod, empty if it has none of that type."""
+    conditions = pod["status"].get("conditions") or ()
+    return next((dict(c) for c in conditions if c["type"] == kind), {})
+
+
+def status_of(pod: Pod, name: str) -> dict[str, Any]:
+    """Return the status of one of a pod's containers, of whatever kind."""
+    status = pod["status"]
+    fields = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    return next((dict(s) for field in fields for s in status.get(field) or () if s["name"] == name), {})
