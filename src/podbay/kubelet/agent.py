@@ -19,7 +19,7 @@ from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
-from podbay.cri.runtime import Runtime, RuntimeEvent, RuntimeFailure
+from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
 from podbay.kubelet import admission, sandboxes
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.images import Images
@@ -193,6 +193,15 @@ class Kubelet:
         """Remove a pod's directories. Raises OSError."""
         self.files.remove(pod["metadata"]["uid"])
         shutil.rmtree(sandboxes.log_directory(self.config.log_root, pod), ignore_errors=True)
+
+    async def remove_container(self, pod: Mapping[str, Any], container: Container) -> None:
+        """Remove a container that was superseded, with its log and its last words. Raises RuntimeFailure."""
+        await self.runtime.remove_container(container.id)
+        self._owners.pop(container.id, None)
+        if self.config.is_real:
+            log = sandboxes.log_path(container.name, container.attempt)
+            (sandboxes.log_directory(self.config.log_root, pod) / log).unlink(missing_ok=True)
+            self.files.forget_message(pod["metadata"]["uid"], container.name, container.attempt)
 
     def _objects_changed(self, uids: Iterable[str]) -> None:
         """Hear that config maps or secrets changed that these pods' volumes take their content from."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from podbay.api.images import parse_image_name
+from podbay.api.pod_containers import each_container
 from podbay.cri.runtime import Image, Runtime, RuntimeFailure
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.durations import go_duration
@@ -81,7 +82,7 @@ class Images:
 
     def forget(self, pod: Mapping[str, Any]) -> None:
         """Forget the failures of a pod that is gone."""
-        for container in pod["spec"]["containers"]:
+        for _, container in each_container(pod["spec"]):
             with contextlib.suppress(ValueError):
                 key = f"{pod['metadata']['uid']}/{parse_image_name(container['image'])}"
                 self._errors.pop(key, None)
@@ -135,7 +136,8 @@ class Images:
         return image.id if image is not None else reference
 
     def _remember(self, image: Image) -> None:
-        self._shown.pop(image.id, None)
-        self._shown[image.id] = image.digests[0] if image.digests else image.id
-        if len(self._shown) > _REMEMBERED:
-            del self._shown[next(iter(self._shown))]
+        for reference in (image.id, *image.digests):  # runtimes differ in by which a container names its image
+            self._shown.pop(reference, None)
+            self._shown[reference] = image.digests[0] if image.digests else image.id
+            if len(self._shown) > _REMEMBERED:
+                del self._shown[next(iter(self._shown))]

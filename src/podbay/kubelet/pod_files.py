@@ -82,6 +82,10 @@ class PodFiles:
         except OSError:
             return ""
 
+    def forget_message(self, uid: str, name: str, attempt: int) -> None:
+        """Remove what a container that is no more left as its last words."""
+        self._message_path(uid, name, attempt).unlink(missing_ok=True)
+
     def remove(self, uid: str) -> None:
         """Unmount and remove everything of a pod. Raises OSError if something cannot go."""
         mounting.remove_tree(self.directory(uid))

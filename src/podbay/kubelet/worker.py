@@ -243,8 +243,10 @@ class Worker:
             is_sure = is_sure and outcome.made is not None
             made += [outcome.made] if outcome.made else []
             again += [outcome.retry_s] if outcome.retry_s is not None else []
-        for container_id in todo.remove:
-            await runtime.remove_container(container_id)
+        for container in seen.containers:
+            if container.id in todo.remove:
+                await self._kubelet.remove_container(self.pod, container)
+                self._messages.pop(container.id, None)
         if todo.is_over:
             await self._finish(seen)
         if made and self.pod["spec"].get("initContainers"):

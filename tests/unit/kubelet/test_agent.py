@@ -1,11 +1,14 @@
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
-from podbay.cri.runtime import ContainerState
-from tests.unit.kubelet.support import NODE, House, Object, condition, house, pod
+from podbay.cri.runtime import Container, ContainerState
+from podbay.kubelet.agent import Kubelet
+from podbay.kubelet.config import KubeletConfig
+from tests.unit.kubelet.support import MACHINE, NODE, House, Object, condition, house, pod
 
 
 @pytest.fixture
@@ -318,3 +321,23 @@ async def test_ends_while_the_runtime_was_away_are_found(home: House) -> None:
     home.runtime.come_back()
     await home.pass_time(5)
     assert (await home.status())["phase"] == "Succeeded"
+
+
+async def test_a_container_that_was_superseded_takes_its_log_and_its_last_words_along(tmp_path: Path) -> None:
+    made = House()
+    config = KubeletConfig(node_name=NODE, address="192.0.2.1", root=tmp_path / "kubelet", log_root=tmp_path / "logs")
+    kubelet = Kubelet(made.admin, made.runtime, config, made.clock, made.activity, MACHINE)
+    crashing = pod()
+    crashing["metadata"]["uid"] = "u"
+    logs = tmp_path / "logs" / "default_p_u" / "main"
+    words = tmp_path / "kubelet" / "pods" / "u" / "containers" / "main"
+    for directory in (logs, words):
+        directory.mkdir(parents=True)
+    for attempt in (0, 1):
+        (logs / f"{attempt}.log").touch()
+        (words / str(attempt)).touch()
+    first = Container(id="c", sandbox_id="s", name="main", attempt=0, state=ContainerState.EXITED, created_at=1)
+    await kubelet.remove_container(crashing, first)
+    assert "remove_container" in made.runtime.calls
+    assert [path.name for path in (*logs.iterdir(), *words.iterdir())] == ["1.log", "1"]
+    await made.store.close()
