@@ -54,7 +54,8 @@ def test_the_wheel_carries_the_licence_and_the_command(wheel: Path) -> None:
 def test_the_schema_in_the_wheel_is_the_one_that_is_tested(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for path in (SOURCE / _DATA).iterdir():
-            assert archive.read(f"podbay/{_DATA / path.name}") == path.read_bytes()
+            is_same = archive.read(f"podbay/{_DATA / path.name}") == path.read_bytes()
+            assert is_same, f"{path.name} is older than the kinds that are served: scripts/setup builds it anew"
 
 
 def test_what_the_wheel_holds_runs(wheel: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import base64
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from podbay.lib.clock import RealClock
 from podbay.serving.door import serve
 from podbay.standalone.pki import Pki
 from podbay.store.memory import MemoryStore
+from tests.e2e.harness import NEWEST, kubectl_path
 
 pytestmark = pytest.mark.e2e
 
@@ -96,13 +96,6 @@ def _plain(text: str) -> list[str]:
     return [re.sub(r" +AGE *", " AGE ", line) for line in text.splitlines()]
 
 
-def _kubectl() -> str:
-    found = os.environ.get("PODBAY_TEST_KUBECTL") or shutil.which("kubectl.1.33")
-    found = found or shutil.which("kubectl.1.33", path="/usr/lib/google-cloud-sdk/bin")
-    assert found, "kubectl 1.33 is needed: name it in PODBAY_TEST_KUBECTL"
-    return found
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("parity")
@@ -137,7 +130,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     )
     (home / "made.yaml").write_text(_POD)
     (home / "bad.yaml").write_text(_POD.replace("image:", "imagee:"))
-    made = World(home, address[0], _kubectl())
+    made = World(home, address[0], kubectl_path(NEWEST))
     for words, text in (
         (["create", "-f", "-"], _OBJECTS),
         (["patch", "pod", "kubia", "--subresource=status", "--type=merge", "-p", _STATUS], ""),

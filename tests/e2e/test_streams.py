@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,17 +250,11 @@ def test_logs_are_followed_cut_and_dated(cluster: RealCluster) -> None:
     assert logs("--limit-bytes=9") == ["line 1", "li"]
     assert logs("--since=1h") == every and logs("--since-time=2099-01-01T00:00:00Z") == []
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}\S+ line 5", logs("--timestamps", "--tail=1")[0])
-    followers: list[list[str]] = []
-    threads = [
-        threading.Thread(target=lambda version=version: followers.append(_follow(cluster, version)))
-        for version in ("1.27", "1.33")
-    ]
-    for thread in threads:
-        thread.start()
-    cluster.exec("talks", "touch", "/tmp/go")
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    assert followers == [[*every[-1:], "last"]] * 2
+    with _following(cluster, "1.27") as first, _following(cluster, "1.33") as second:
+        followers = [process.stdout for process in (first, second) if process.stdout is not None]
+        assert [follower.readline() for follower in followers] == ["line 5\n"] * 2
+        cluster.exec("talks", "touch", "/tmp/go")
+        assert [follower.read() for follower in followers] == ["last\n"] * 2
     cluster.wait_gone("talks")
 
 
@@ -280,8 +273,9 @@ def test_the_log_of_the_run_before_is_kept(cluster: RealCluster, tmp_path: Path)
     cluster.wait_gone("again")
 
 
-def _follow(cluster: RealCluster, version: str) -> list[str]:
-    return cluster.kubectl("logs", "-f", "--tail=1", "talks", version=version).out.splitlines()
+def _following(cluster: RealCluster, version: str) -> "subprocess.Popen[str]":
+    command = [kubectl_path(version), "logs", "-f", "--tail=1", "talks"]
+    return subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
 
 
 def _servers(cluster: RealCluster) -> list[int]:
