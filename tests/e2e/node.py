@@ -128,7 +128,7 @@ class Node:
         """Return once nothing of any pod is left on the node: no directory and no mount."""
 
         async def nothing() -> bool:
-            return not self.kubelet.files.uids() and str(self.directory / "kubelet") not in mounts()
+            return not self.kubelet.files.uids() and f"{self.directory}/kubelet/pods/" not in mounts()
 
         await until(nothing)
 

@@ -192,7 +192,7 @@ async def test_a_memory_volume_is_in_memory_and_goes_with_its_pod(node: Node) ->
     await node.delete()
 
     async def gone() -> bool:
-        return not node.kubelet.files.uids() and str(node.directory / "kubelet") not in mounts()
+        return not node.kubelet.files.uids() and f"{node.directory}/kubelet/pods/" not in mounts()
 
     await until(gone)
 

@@ -3,19 +3,23 @@
 Pure. The only other module that knows the generated classes is ``client``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from podbay.cri.proto import events_pb2, runtime_pb2
 from podbay.cri.runtime import (
     Container,
     ContainerConfig,
+    ContainerSecurity,
     ContainerState,
     Image,
     Propagation,
     RuntimeEvent,
+    RuntimeHandler,
     RuntimeInfo,
     Sandbox,
     SandboxConfig,
+    SecurityProfile,
 )
 
 pb: Any = runtime_pb2
@@ -59,7 +63,8 @@ def sandbox_config(config: SandboxConfig) -> Any:
         annotations=dict(config.annotations),
         linux=pb.LinuxPodSandboxConfig(
             cgroup_parent=config.cgroup_parent,
-            security_context=pb.LinuxSandboxSecurityContext(namespace_options=_namespaces(config)),
+            security_context=_sandbox_security(config),
+            sysctls=dict(config.sysctls),
         ),
     )
     if config.dns is not None:
@@ -103,9 +108,7 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
                 memory_limit_in_bytes=resources.memory_limit_bytes,
                 oom_score_adj=resources.oom_score_adj,
             ),
-            security_context=pb.LinuxContainerSecurityContext(
-                namespace_options=_namespaces(sandbox), masked_paths=_MASKED, readonly_paths=_READ_ONLY
-            ),
+            security_context=_container_security(config.security, sandbox),
         ),
     )
 
@@ -175,6 +178,8 @@ def image(message: Any) -> Image:
         tags=tuple(message.repo_tags),
         digests=tuple(message.repo_digests),
         size_bytes=message.size,
+        uid=message.uid.value if message.HasField("uid") else None,
+        username=message.username,
     )
 
 
@@ -193,8 +198,16 @@ def runtime_info(version: Any, status: Any) -> RuntimeInfo:
         ready=bool(ready and ready.status),
         network_ready=bool(network and network.status),
         message=", ".join(problems),
-        recursive_read_only=any(
-            handler.name == "" and handler.features.recursive_read_only_mounts for handler in status.runtime_handlers
+        handlers=tuple(
+            RuntimeHandler(
+                name=handler.name,
+                recursive_read_only=handler.features.recursive_read_only_mounts,
+                user_namespaces=handler.features.user_namespaces,
+            )
+            for handler in status.runtime_handlers
+        ),
+        supplemental_groups_policy=(
+            status.features.supplemental_groups_policy if status.HasField("features") else None
         ),
     )
 
@@ -213,6 +226,56 @@ def event(envelope: Any) -> RuntimeEvent | None:
 def _namespaces(config: SandboxConfig) -> Any:
     return pb.NamespaceOption(
         network=pb.NODE if config.host_network else pb.POD,
-        pid=pb.POD if config.share_process_namespace else pb.CONTAINER,
-        ipc=pb.POD,
+        pid=pb.NODE if config.host_pid else pb.POD if config.share_process_namespace else pb.CONTAINER,
+        ipc=pb.NODE if config.host_ipc else pb.POD,
     )
+
+
+def _sandbox_security(config: SandboxConfig) -> Any:
+    security = config.security
+    return pb.LinuxSandboxSecurityContext(
+        namespace_options=_namespaces(config),
+        privileged=security.privileged,
+        run_as_user=_number(security.run_as_user),
+        run_as_group=_number(security.run_as_group),
+        supplemental_groups=security.supplemental_groups,
+        supplemental_groups_policy=pb.Strict if security.strict_groups else pb.Merge,
+        selinux_options=_selinux(security.selinux),
+        # The sandbox's own process only waits: it can always live with the runtime's profile.
+        seccomp=pb.SecurityProfile(profile_type=pb.SecurityProfile.RuntimeDefault),
+    )
+
+
+def _container_security(security: ContainerSecurity, sandbox: SandboxConfig) -> Any:
+    return pb.LinuxContainerSecurityContext(
+        namespace_options=_namespaces(sandbox),
+        privileged=security.privileged,
+        run_as_user=_number(security.run_as_user),
+        run_as_username=security.run_as_username,
+        run_as_group=_number(security.run_as_group),
+        supplemental_groups=security.supplemental_groups,
+        supplemental_groups_policy=pb.Strict if security.strict_groups else pb.Merge,
+        capabilities=pb.Capability(
+            add_capabilities=security.add_capabilities, drop_capabilities=security.drop_capabilities
+        ),
+        readonly_rootfs=security.read_only_root,
+        no_new_privs=security.no_new_privileges,
+        masked_paths=_MASKED,
+        readonly_paths=_READ_ONLY,
+        seccomp=_profile(security.seccomp),
+        apparmor=_profile(security.apparmor) if security.apparmor else None,
+        selinux_options=_selinux(security.selinux),
+    )
+
+
+def _number(value: int | None) -> Any:
+    return None if value is None else pb.Int64Value(value=value)
+
+
+def _profile(profile: SecurityProfile) -> Any:
+    kind = pb.SecurityProfile.ProfileType.Value(profile.kind)
+    return pb.SecurityProfile(profile_type=kind, localhost_ref=profile.reference)
+
+
+def _selinux(options: Mapping[str, str] | None) -> Any:
+    return None if options is None else pb.SELinuxOption(**options)

@@ -54,6 +54,48 @@ class HostPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityProfile:
+    """A seccomp or AppArmor profile: ``RuntimeDefault``, ``Unconfined``, or ``Localhost`` with what it refers to."""
+
+    kind: str
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSecurity:
+    """What a sandbox's own process may do. ``selinux`` has user, role, type and level.
+
+    ``strict_groups`` leaves out the groups that the image gives its user.
+    """
+
+    privileged: bool = False
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    supplemental_groups: Sequence[int] = ()
+    strict_groups: bool = False
+    selinux: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSecurity:
+    """What a container's processes are and may do. None leaves it to the image or the runtime."""
+
+    privileged: bool = False
+    run_as_user: int | None = None
+    run_as_username: str = ""
+    run_as_group: int | None = None
+    supplemental_groups: Sequence[int] = ()
+    strict_groups: bool = False
+    add_capabilities: Sequence[str] = ()
+    drop_capabilities: Sequence[str] = ()
+    read_only_root: bool = False
+    no_new_privileges: bool = False
+    seccomp: SecurityProfile = SecurityProfile(kind="Unconfined")
+    apparmor: SecurityProfile | None = None
+    selinux: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
     """How to make a sandbox."""
 
@@ -69,7 +111,11 @@ class SandboxConfig:
     annotations: Mapping[str, str] = field(default_factory=dict)
     cgroup_parent: str = ""
     host_network: bool = False
+    host_pid: bool = False
+    host_ipc: bool = False
     share_process_namespace: bool = False
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    security: SandboxSecurity = SandboxSecurity()
 
 
 class Propagation(Enum):
@@ -121,6 +167,7 @@ class ContainerConfig:
     stdin_once: bool = False
     tty: bool = False
     resources: LinuxResources = LinuxResources()
+    security: ContainerSecurity = ContainerSecurity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +210,14 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image that is there."""
+    """An image that is there. Its user is a number, or a name, or not said."""
 
     id: str
     tags: Sequence[str] = ()
     digests: Sequence[str] = ()
     size_bytes: int = 0
+    uid: int | None = None
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,15 +235,33 @@ class RuntimeEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeHandler:
+    """A way to run containers, and what it can do; the default one has no name."""
+
+    name: str
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
-    """The runtime's name and version, whether it and its network are ready (else why not), and what it can do."""
+    """The runtime's name and version, whether it and its network are ready (else why not), and what it can do.
+
+    ``supplemental_groups_policy`` None is what a runtime says that does not know of such features.
+    """
 
     name: str
     version: str
     ready: bool
     network_ready: bool
     message: str = ""
-    recursive_read_only: bool = False
+    handlers: Sequence[RuntimeHandler] = ()
+    supplemental_groups_policy: bool | None = None
+
+    @property
+    def recursive_read_only(self) -> bool:
+        """Tell whether the default handler can mount read-only all the way down."""
+        return any(handler.name == "" and handler.recursive_read_only for handler in self.handlers)
 
 
 class Runtime(Protocol):

@@ -20,7 +20,7 @@ from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
-from podbay.kubelet import admission, sandboxes
+from podbay.kubelet import admission, sandboxes, security, sysctls
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.images import Images
 from podbay.kubelet.node.heartbeat import Heartbeat
@@ -101,6 +101,8 @@ class Kubelet:
         """Register, then work until cancelled."""
         async with self._following, self._scope as scope:
             scope.start(self.events.run(), name="kubelet events")
+            if self.config.is_real:
+                await asyncio.to_thread(self.volumes.share)
             await self.heartbeat.register()
             if self._hooks.network_up is not None:
                 await self._hooks.network_up()
@@ -115,6 +117,11 @@ class Kubelet:
             while True:
                 await self.clock.sleep(_SAFETY_RELIST_S)
                 self._wake_all()
+
+    @property
+    def seccomp_root(self) -> str:
+        """Return where the profiles are that pods name as local to the node."""
+        return str(self.config.root / "seccomp")
 
     @property
     def heard(self) -> asyncio.Event:
@@ -148,7 +155,15 @@ class Kubelet:
             node = await self._rest.get(NODES, self.config.node_name)  # nobody has looked at the node's labels for it
         uid = pod["metadata"]["uid"]
         others = [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
-        return admission.refusal(pod, others, self.heartbeat.allocatable, node)
+        return (
+            sysctls.refusal(pod, self._machine.kernel, self.config.allowed_unsafe_sysctls)
+            or admission.refusal(pod, others, self.heartbeat.allocatable, node)
+            or security.refusal(
+                pod,
+                has_apparmor=self.config.has_apparmor,
+                can_groups=bool(self.heartbeat.info.supplemental_groups_policy),
+            )
+        )
 
     async def fetch(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return a config map or secret that a pod names, or None.

@@ -1,6 +1,6 @@
 """What a kubelet is told about its node. Made by ``standalone`` and by tests."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,11 @@ from podbay.cri.runtime import DnsConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeletConfig:
-    """See the module. Paths are of the host; ``cgroup_parent`` is a cgroup path such as ``/podbay/NAME``."""
+    """See the module. Paths are of the host; ``cgroup_parent`` is a cgroup path such as ``/podbay/NAME``.
+
+    ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
+    of names that end with ``*``.
+    """
 
     node_name: str
     address: str
@@ -25,6 +29,8 @@ class KubeletConfig:
     runtime_handler: str = ""
     oom_score_adj: bool = True
     is_real: bool = True
+    allowed_unsafe_sysctls: Sequence[str] = ()
+    has_apparmor: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from podbay.kubelet.environment import ConfigurationError, environment, expand_a
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.resources import linux_resources, pod_resources
+from podbay.kubelet.security import container_security
 from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.tasks import TaskScope
 
@@ -184,6 +185,7 @@ class Executor:
             envs=envs,
             mounts=mounts,
             resources=linux_resources(pod, container, kubelet.memory_bytes),
+            security=container_security(pod, container, await kubelet.images.known(image), kubelet.seccomp_root),
         )
 
     def _mounts(self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str]) -> list[Mount]:

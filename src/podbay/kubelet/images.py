@@ -47,7 +47,7 @@ class Images:
         self._errors: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._shown: dict[str, str] = {}
+        self._known: dict[str, Image] = {}
 
     async def ensure(self, pod: Mapping[str, Any], container: Mapping[str, Any], tell: Tell) -> str:
         """Return the image's reference. Raises PullProblem; RuntimeFailure if the runtime is away."""
@@ -73,12 +73,17 @@ class Images:
 
     async def shown(self, reference: str) -> str:
         """Return how a pod's status names an image: by its digest, if it has one. Raises RuntimeFailure."""
-        if reference not in self._shown:
+        image = await self.known(reference)
+        return image.digests[0] if image and image.digests else reference
+
+    async def known(self, reference: str) -> Image | None:
+        """Return an image by its reference, if it is there. Raises RuntimeFailure."""
+        if reference not in self._known:
             image = await self._runtime.image(reference)
             if image is None:
-                return reference
+                return None
             self._remember(image)
-        return self._shown.get(reference, reference)
+        return self._known.get(reference)
 
     def forget(self, pod: Mapping[str, Any]) -> None:
         """Forget the failures of a pod that is gone."""
@@ -137,7 +142,7 @@ class Images:
 
     def _remember(self, image: Image) -> None:
         for reference in (image.id, *image.digests):  # runtimes differ in by which a container names its image
-            self._shown.pop(reference, None)
-            self._shown[reference] = image.digests[0] if image.digests else image.id
-            if len(self._shown) > _REMEMBERED:
-                del self._shown[next(iter(self._shown))]
+            self._known.pop(reference, None)
+            self._known[reference] = image
+            if len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]

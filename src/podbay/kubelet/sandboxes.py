@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from podbay.api.pod_containers import lasting_containers
-from podbay.cri.runtime import ContainerConfig, DnsConfig, HostPort, LinuxResources, Mount, SandboxConfig
+from podbay.cri.runtime import (
+    ContainerConfig,
+    ContainerSecurity,
+    DnsConfig,
+    HostPort,
+    LinuxResources,
+    Mount,
+    SandboxConfig,
+)
 from podbay.kubelet.actions import CONTAINER_HASH, container_hash
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from podbay.kubelet.security import sandbox_security
+from podbay.kubelet.sysctls import sysctls_of
 
 _HOSTNAME_MOST: Final = 63
 
@@ -68,7 +78,11 @@ def sandbox_config(pod: Mapping[str, Any], config: KubeletConfig, attempt: int) 
         annotations=dict(metadata.get("annotations") or {}),
         cgroup_parent=cgroup_of(config, metadata["uid"]),
         host_network=host_network,
+        host_pid=bool(spec.get("hostPID")),
+        host_ipc=bool(spec.get("hostIPC")),
         share_process_namespace=bool(spec.get("shareProcessNamespace")),
+        sysctls=sysctls_of(pod),
+        security=sandbox_security(pod),
     )
 
 
@@ -83,6 +97,7 @@ def container_config(  # noqa: PLR0913
     envs: Sequence[tuple[str, str]],
     mounts: Sequence[Mount],
     resources: LinuxResources,
+    security: ContainerSecurity,
 ) -> ContainerConfig:
     """Return how to make a container."""
     name = container["name"]
@@ -108,6 +123,7 @@ def container_config(  # noqa: PLR0913
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
         resources=resources,
+        security=security,
     )
 
 

@@ -6,6 +6,8 @@ Takes a place, the server's address and certificates; runs until cancelled. Cont
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
 
 from podbay.api.resources import NODES
 from podbay.client.aiohttp_transport import AiohttpTransport
@@ -28,6 +30,8 @@ from podbay.standalone.images.layer import build
 from podbay.standalone.pki import Pki
 
 _log = logging.getLogger(__name__)
+
+_APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 
 
 class Node:
@@ -74,6 +78,7 @@ class Node:
                 root=place.state / "kubelet",
                 log_root=place.log / "pods",
                 cgroup_parent=place.cgroup,
+                has_apparmor=has_apparmor(),
                 dns=DnsConfig(servers=dns["servers"], searches=dns["searches"], options=dns["options"]),
             ),
             self._clock,
@@ -118,3 +123,11 @@ async def pod_cidr(rest: Rest, node: str, clock: RealClock, activity: Activity) 
         await given.wait()
     found = informer.objects[node]["spec"]["podCIDR"]
     return str(found)
+
+
+def has_apparmor() -> bool:
+    """Tell whether the kernel confines processes by AppArmor's profiles."""
+    try:
+        return _APPARMOR.read_text().startswith("Y")
+    except OSError:
+        return False

@@ -41,6 +41,7 @@ from podbay.api.validation.scheduling_gates import (
     validate_gates_update,
     with_gated_fields_of,
 )
+from podbay.api.validation.security import validate_container_security, validate_pod_security
 from podbay.api.validation.unsupported import unsupported_in_pod
 from podbay.api.validation.volumes import validate_volumes
 
@@ -166,9 +167,11 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     causes += one_of(spec.get("restartPolicy") or "", _RESTART_POLICIES, "spec.restartPolicy")
     causes += one_of(spec.get("dnsPolicy") or "", _DNS_POLICIES, "spec.dnsPolicy")
     causes += validate_labels(spec.get("nodeSelector"), "spec.nodeSelector")
-    if spec.get("hostPID") and spec.get("shareProcessNamespace"):
-        detail = "ShareProcessNamespace and HostPID cannot both be enabled"
-        causes.append(invalid("spec.securityContext.shareProcessNamespace", spec["shareProcessNamespace"], detail))
+    causes += validate_pod_security(spec, "spec")
+    for kind in ("initContainers", "containers"):
+        for i, container in enumerate(spec.get(kind) or ()):
+            host_users = spec.get("hostUsers") is not False
+            causes += validate_container_security(container, f"spec.{kind}[{i}]", host_users=host_users)
     affinity = spec.get("affinity") or {}
     if affinity.get("nodeAffinity") is not None:
         causes += validate_node_affinity(affinity["nodeAffinity"], "spec.affinity.nodeAffinity")

@@ -45,13 +45,17 @@ def _honoured(*names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, _YES)
 
 
-_SECURITY: Final[dict[str, Rule]] = {
-    # Nothing of it is honoured; these are what a container gets anyway.
-    "allowPrivilegeEscalation": _TRUE,
-    "procMount": Values(("Default",)),
-    "seccompProfile": Fields({"type": Values(("Unconfined",))}),
-    "fsGroupChangePolicy": Values(("Always",)),
-    "supplementalGroupsPolicy": Values(("Merge",)),
+_BOTH_SECURITIES: Final[dict[str, Rule]] = {
+    **_honoured("runAsUser", "runAsGroup", "runAsNonRoot", "seLinuxOptions", "seccompProfile", "appArmorProfile"),
+}
+_POD_SECURITY: Final[dict[str, Rule]] = {
+    **_BOTH_SECURITIES,
+    **_honoured("supplementalGroups", "supplementalGroupsPolicy", "fsGroup", "fsGroupChangePolicy", "sysctls"),
+}
+_CONTAINER_SECURITY: Final[dict[str, Rule]] = {
+    **_BOTH_SECURITIES,
+    **_honoured("privileged", "allowPrivilegeEscalation", "readOnlyRootFilesystem", "procMount"),
+    "capabilities": Fields(_honoured("add", "drop")),
 }
 _CONTAINER: Final[dict[str, Rule]] = {
     **_honoured("name", "image", "command", "args", "workingDir", "envFrom", "imagePullPolicy"),
@@ -65,10 +69,10 @@ _CONTAINER: Final[dict[str, Rule]] = {
     "resizePolicy": Fields({"resourceName": _YES, "restartPolicy": Values(("NotRequired",))}),
     "volumeMounts": Fields({
         **_honoured("name", "mountPath", "readOnly", "subPath", "subPathExpr", "recursiveReadOnly"),
-        "mountPropagation": Values(("None",)),
+        **_honoured("mountPropagation"),
     }),
     "terminationMessagePolicy": Values(("File",)),
-    "securityContext": Fields(_SECURITY),
+    "securityContext": Fields(_CONTAINER_SECURITY),
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
@@ -86,7 +90,9 @@ _POD_SPEC: Final[dict[str, Rule]] = {
         }
     ),
     **_honoured("restartPolicy", "terminationGracePeriodSeconds", "nodeName", "nodeSelector", "schedulerName"),
-    **_honoured("hostNetwork", "shareProcessNamespace", "hostname", "serviceAccountName", "serviceAccount"),
+    **_honoured(
+        "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostname", "serviceAccountName", "serviceAccount"
+    ),
     # No token is mounted and no service exists yet: neither says anything that is not so.
     **_honoured("automountServiceAccountToken", "enableServiceLinks"),
     "dnsPolicy": Values(("ClusterFirst", "ClusterFirstWithHostNet", "Default")),
@@ -94,7 +100,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     **_honoured("priority", "priorityClassName", "preemptionPolicy"),
     "hostUsers": _TRUE,
     "os": Fields({"name": Values(("linux",))}),
-    "securityContext": Fields(_SECURITY),
+    "securityContext": Fields(_POD_SECURITY),
 }
 # What upstream's admission adds to every pod, so that a pod copied from another cluster is welcome.
 _DEFAULT_TOLERATIONS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")

@@ -62,7 +62,27 @@ def node_status(
             for image in sorted(images, key=lambda i: -i.size_bytes)[:50]
             if image.digests or image.tags
         ],
+        **_abilities(runtime),
     }
+
+
+def _abilities(runtime: RuntimeInfo) -> dict[str, Any]:
+    """Return what a runtime says that it can do; an older one says nothing."""
+    found: dict[str, Any] = {}
+    if runtime.handlers:
+        found["runtimeHandlers"] = [
+            {
+                "name": handler.name,
+                "features": {
+                    "recursiveReadOnlyMounts": handler.recursive_read_only,
+                    "userNamespaces": handler.user_namespaces,
+                },
+            }
+            for handler in runtime.handlers
+        ]
+    if runtime.supplemental_groups_policy is not None:
+        found["features"] = {"supplementalGroupsPolicy": runtime.supplemental_groups_policy}
+    return found
 
 
 def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:

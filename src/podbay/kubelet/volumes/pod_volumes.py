@@ -95,6 +95,10 @@ class PodVolumes:
         self._is_real = is_real
         self._known: dict[str, _Pod] = {}
 
+    def share(self) -> None:
+        """Have what containers mount in volumes seen by others, where a pod asks for it. Raises OSError. Blocking."""
+        mounting.make_shared(self._pods.parent)
+
     async def set_up(self, pod: Object) -> Outcome:
         """Set up what is not, and bring up to date what has changed."""
         volumes = pod["spec"].get("volumes") or ()

@@ -18,13 +18,11 @@ VALUE = "Forbidden: podbay does not support this value yet"
             {"initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always"}]},
             "initContainers[0].restartPolicy",
         ),
-        ({"hostPID": True}, "hostPID"),
-        ({"hostIPC": True}, "hostIPC"),
         ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "dnsConfig"),
         ({"imagePullSecrets": [{"name": "s"}]}, "imagePullSecrets"),
         ({"runtimeClassName": "kata"}, "runtimeClassName"),
-        ({"securityContext": {"runAsUser": 0}}, "securityContext.runAsUser"),
-        ({"securityContext": {"runAsNonRoot": True}}, "securityContext.runAsNonRoot"),
+        ({"securityContext": {"seLinuxChangePolicy": "Recursive"}}, "securityContext.seLinuxChangePolicy"),
+        ({"securityContext": {"windowsOptions": {"runAsUserName": "a"}}}, "securityContext.windowsOptions"),
         ({"volumes": [{"name": "v", "nfs": {"path": "/", "server": "s"}}]}, "volumes[0].nfs"),
         (
             {"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
@@ -47,7 +45,7 @@ def test_a_field_that_is_not_honoured_is_refused_by_its_path(spec: dict[str, Any
     [
         ({"livenessProbe": {"exec": {"command": ["a"]}}}, "livenessProbe"),
         ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, "lifecycle"),
-        ({"securityContext": {"privileged": True}}, "securityContext.privileged"),
+        ({"securityContext": {"windowsOptions": {"hostProcess": True}}}, "securityContext.windowsOptions"),
         ({"volumeDevices": [{"name": "v", "devicePath": "/dev/v"}]}, "volumeDevices"),
     ],
 )  # fmt: skip
