@@ -83,7 +83,7 @@ async def test_the_pods_own_fields_can_be_had(cluster: Cluster) -> None:
         "HOST_IPS": "status.hostIPs",
     }
     env = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in paths.items()]
-    obj = pod("p", container={"env": env}, labels={"tier": "web"}, serviceAccountName="builder")
+    obj = pod("p", container={"env": env}, labels={"tier": "web"})
     obj["metadata"]["annotations"] = {"example.org/note": "kept"}
     await cluster.create(obj)
     made = await cluster.pod("p")
@@ -96,7 +96,7 @@ async def test_the_pods_own_fields_can_be_had(cluster: Cluster) -> None:
         "NO_LABEL": "",
         "ANNOTATION": "kept",
         "NODE": "node-1",
-        "ACCOUNT": "builder",
+        "ACCOUNT": "default",
         "POD_IP": made["status"]["podIP"],
         "POD_IPS": made["status"]["podIP"],
         "HOST_IP": "192.168.0.1",

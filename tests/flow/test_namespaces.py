@@ -3,7 +3,7 @@
 import pytest
 
 from podbay.api.errors import Forbidden
-from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS
+from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS
 from tests.flow.cluster import Cluster, condition, pod
 
 
@@ -46,3 +46,39 @@ async def test_a_namespace_waits_for_its_pods_and_says_what_is_left(cluster: Clu
         return not await cluster.exists(NAMESPACES, "apps")
 
     await cluster.until(gone)
+
+
+async def test_every_namespace_has_an_account_that_its_pods_act_as(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    await cluster.create(pod("web"), namespace="apps")
+    assert await cluster.exists(SERVICE_ACCOUNTS, "default", "apps")
+    for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
+        assert await cluster.exists(SERVICE_ACCOUNTS, "default", name)
+    spec = (await cluster.pod("web", "apps"))["spec"]
+    assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("default", "default")
+
+
+async def test_an_account_that_is_deleted_comes_back_unless_its_namespace_goes(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    await cluster.settle()
+    await cluster.rest.delete(SERVICE_ACCOUNTS, "default", namespace="apps")
+    await cluster.settle()
+    assert await cluster.exists(SERVICE_ACCOUNTS, "default", "apps")
+    await cluster.rest.delete(NAMESPACES, "apps")
+
+    async def gone() -> bool:
+        return not await cluster.exists(NAMESPACES, "apps")
+
+    assert await cluster.until(gone) < 5
+
+
+async def test_a_pod_that_names_an_account_which_is_not_there_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(Forbidden) as caught:
+        await cluster.create(pod("web", serviceAccountName="builder"))
+    assert caught.value.message == (
+        'pods "web" is forbidden: error looking up service account default/builder: serviceaccount "builder" not found'
+    )
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "builder"}}
+    await cluster.rest.create(SERVICE_ACCOUNTS, account, namespace="default")
+    await cluster.create(pod("web", serviceAccountName="builder"))
+    assert await cluster.phase("web") == "Running"

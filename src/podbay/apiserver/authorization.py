@@ -66,6 +66,10 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(_READ, ("",), ("nodes",)),
         Rule(("patch",), ("",), ("pods/status",)),
     ),
+    "system:serviceaccount:kube-system:service-account-controller": (
+        Rule(("create",), ("",), ("serviceaccounts",)),
+        Rule(_READ, ("",), ("namespaces", "serviceaccounts")),
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from podbay.client.rest import Rest
 from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
 from podbay.controllers.pod_garbage import PodGarbageCollector
+from podbay.controllers.service_account import ServiceAccountController
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
@@ -17,6 +18,7 @@ from podbay.lib.tasks import TaskScope
 NAMESPACE_USER: Final = "system:serviceaccount:kube-system:namespace-controller"
 NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
 POD_GARBAGE_USER: Final = "system:serviceaccount:kube-system:pod-garbage-collector"
+SERVICE_ACCOUNT_USER: Final = "system:serviceaccount:kube-system:service-account-controller"
 
 
 class ControllerManager:
@@ -35,6 +37,7 @@ class ControllerManager:
             NamespaceController(rest_for(NAMESPACE_USER), clock, activity),
             NodeIpamController(rest_for(NODE_USER), clock, activity, cluster_cidr=cluster_cidr, node_mask=node_mask),
             PodGarbageCollector(rest_for(POD_GARBAGE_USER), clock, activity),
+            ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
         )
 
     async def run(self) -> None:

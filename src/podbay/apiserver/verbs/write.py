@@ -35,6 +35,7 @@ from podbay.api.validation import (
 )
 from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
+from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, decode_object, media_type, shaped
@@ -85,6 +86,7 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
         await admit_create(call.objects, resource, namespace, metadata.get("name", ""))
         if node := node_name(call.identity):
             admit_node_write(node, resource, prepared, None)
+        admit_account(call.objects, resource, prepared)
         admit_priority(call.objects, resource, prepared)
         raise_invalid(resource, prepared, validate_create(resource, prepared))
         stored = converted(prepared, resource.storage)

@@ -1,0 +1,34 @@
+"""The admission of service accounts: whose name a pod acts in.
+
+Takes the stored accounts and a new pod; changes the pod in place, or raises Forbidden in upstream's words.
+Invariant: a stored pod names an account. ``default`` may come after its pod: every namespace is given one, a moment
+after it was made. Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+"""
+
+from typing import Any, Final
+
+from podbay.api import resources
+from podbay.api.errors import Forbidden
+from podbay.api.resources import SERVICE_ACCOUNTS, Resource
+from podbay.apiserver.storage.objects import Objects
+
+_DEFAULT: Final = "default"
+_MIRROR: Final = "kubernetes.io/config.mirror"
+
+
+def admit_account(objects: Objects, resource: Resource, pod: dict[str, Any]) -> None:
+    """Give a new pod the account ``default``, or see that the one that it names is there. Raises Forbidden."""
+    metadata = pod["metadata"]
+    if resource is not resources.PODS or _MIRROR in (metadata.get("annotations") or {}):
+        return
+    spec, namespace = pod["spec"], metadata["namespace"]
+    name = spec.get("serviceAccountName") or _DEFAULT
+    spec["serviceAccountName"] = spec["serviceAccount"] = name
+    key = objects.key(SERVICE_ACCOUNTS, namespace, name)
+    if name != _DEFAULT and key not in objects.cache.of(SERVICE_ACCOUNTS).entries:
+        shown = metadata.get("name") or metadata.get("generateName", "")
+        raise Forbidden(
+            f'pods "{shown}" is forbidden: error looking up service account {namespace}/{name}: serviceaccount "{name}"'
+            " not found",
+            details={"name": shown, "kind": "pods"},
+        )
