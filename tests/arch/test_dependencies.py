@@ -7,7 +7,7 @@ import ast
 import re
 import tomllib
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from tests.arch.tree import ROOT, Module, canonical, modules, of_tests, package
 
 PAGE: Final = ROOT / "docs" / "dependencies.md"
+MOST_BYTES: Final = 45_000_000
 SECTIONS: Final = ("Run time", "Build", "Development", "The machine's packages")
 PINNED: Final = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ;[^\\]*)? \\$")
 STANDARD_DOORS: Final = {
@@ -196,3 +197,17 @@ def test_the_machines_doors_name_their_programs() -> None:
         for door in doors("The machine's packages")[name]:
             text = sources[door] if door in sources else Path(ROOT, door).read_text("utf-8")
             assert any(word in text for word in [*given, name]), f"{door} does not speak of {name}"
+
+
+def test_what_is_installed_to_run_stays_small() -> None:
+    """As files are laid down by pip, without byte code."""
+    sizes = {
+        name: sum(
+            Path(str(file.locate())).stat().st_size
+            for file in distribution(name).files or ()
+            if file.suffix != ".pyc" and Path(str(file.locate())).exists()
+        )
+        for name in pins("run.txt")
+    }
+    assert all(sizes.values())
+    assert sum(sizes.values()) < MOST_BYTES, sorted(sizes.items(), key=lambda item: -item[1])[:5]
