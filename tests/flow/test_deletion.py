@@ -145,8 +145,9 @@ async def test_a_pod_made_again_under_its_name_is_another_and_runs(cluster: Clus
 async def test_a_name_is_not_free_while_its_pod_terminates(cluster: Cluster) -> None:
     await cluster.create(pod("p", "sleep", "infinity", terminationGracePeriodSeconds=20))
     await delete(cluster)
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(AlreadyExists) as caught:
         await cluster.rest.create(PODS, pod("p"), namespace="default")
+    assert caught.value.message == 'object is being deleted: pods "p" already exists'
     await gone_at(cluster)
     await cluster.create(pod("p"))
     assert await cluster.phase("p") == "Running"

@@ -93,7 +93,11 @@ class Objects:
             )
             await self.cache.reached(written.mod_revision)
         except KeyExists:
-            raise AlreadyExists.object(resource.group, resource.plural, metadata["name"]) from None
+            error = AlreadyExists.object(resource.group, resource.plural, metadata["name"])
+            there = self.cache.of(resource).entries.get(key)
+            if there is not None and "deletionTimestamp" in there.object()["metadata"]:
+                error = AlreadyExists(f"object is being deleted: {error.message}", details=error.details)
+            raise error from None
         except StoreUnavailable as error:
             raise ServiceUnavailable(str(error)) from error
         return Entry(resource.storage, written)
