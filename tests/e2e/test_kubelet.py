@@ -1,6 +1,8 @@
 """The kubelet on a real containerd: what a pod's containers see, and what survives whose end."""
 
 import asyncio
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,30 @@ async def test_environment_hosts_and_resolver_are_the_pods_own(node: Node) -> No
         "nameserver 192.0.2.53",
         "/tmp",
     ]
+
+
+async def test_a_pod_in_the_hosts_network_has_the_hosts_name_address_and_hosts_file(node: Node) -> None:
+    script = "hostname; readlink /proc/self/ns/net; cat /etc/hosts"
+    await node.create(shell(script), hostNetwork=True, hostname="mine", restartPolicy="Never")
+    status = await node.finished()
+    assert status["podIP"] == status["hostIP"] == "127.0.0.1"
+    name, network, *hosts = await node.log()
+    assert (name, network) == (socket.gethostname(), os.readlink("/proc/self/ns/net"))
+    assert hosts[0] == "# Kubernetes-managed hosts file (host network)."
+    assert hosts[1:] == _text(Path("/etc/hosts")).splitlines()
+    await node.delete()
+
+
+async def test_many_pods_at_once_all_run_each_with_an_address_of_its_own(node: Node) -> None:
+    names = [f"p-{number}" for number in range(20)]
+    for name in names:
+        await node.create({"name": "main", "command": SERVES}, name=name)
+    statuses = [await node.running(name) for name in names]
+    assert len({status["podIP"] for status in statuses}) == len(names)
+    assert sum(status["containerStatuses"][0]["restartCount"] for status in statuses) == 0
+    assert len(await node.runtime.sandboxes()) == len(names)
+    for name in names:
+        await node.delete(name)
 
 
 async def test_too_much_memory_is_the_end(node: Node) -> None:

@@ -180,4 +180,9 @@ async def test_a_pods_conditions_come_true_one_after_the_other(cluster: Cluster)
     assert await true() == list(kinds)
     p = await cluster.pod("p")
     assert p["status"]["startTime"] == "2026-01-01T00:00:00Z"
-    assert condition(p, "Ready")["lastTransitionTime"] == "2026-01-01T00:00:10Z"
+    assert condition(p, "Ready") == {
+        "type": "Ready",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": "2026-01-01T00:00:10Z",
+    }

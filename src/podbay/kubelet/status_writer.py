@@ -35,11 +35,19 @@ class StatusWriter:
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
-    """Return the patch from one status to another: changed fields, and null for those that went. Pure."""
+    """Return the patch from one status to another: changed fields, and null for those that went. Pure.
+
+    Conditions are merged by their type, field by field, so what a condition says no more must be taken from it aloud.
+    """
     changes = {name: value for name, value in new.items() if old.get(name) != value}
     for name in ("podIP", "podIPs", "reason", "message"):
         if name in old and name not in new:
             changes[name] = None
+    if "conditions" in changes:
+        before = {condition["type"]: condition for condition in old.get("conditions") or ()}
+        changes["conditions"] = [
+            {**dict.fromkeys(before.get(condition["type"], {})), **condition} for condition in changes["conditions"]
+        ]
     if "podIPs" in changes and changes["podIPs"] and old.get("podIPs"):
         changes["podIPs"] = [*changes["podIPs"], {"$patch": "replace"}]
     return changes

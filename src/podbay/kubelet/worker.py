@@ -175,8 +175,10 @@ class Worker:
         """Take one step; return whether the pod is gone, and when to look again."""
         seen = await self._look()
         if self.removed:
-            await self._stopper.stop_all(seen)
-            await self._clean_up(await self._look())
+            if seen.running:
+                await self._stopper.stop_all(seen)
+                seen = await self._look()
+            await self._clean_up(seen)
             return True, None
         if "deletionTimestamp" in self.pod["metadata"]:
             return False, await self._terminate(seen)
