@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.cluster import BenchError, run
-from podbay.standalone.containerd import cni_directory, low_level_runtime
 
 _NETWORK: Final = "bench"
 _BRIDGE: Final = "bench-podman"
 _SUBNET: Final = "10.254.249.0/24"
+_PLUGINS: Final = ("/usr/lib/cni", "/opt/cni/bin")
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 
 
@@ -37,7 +37,7 @@ exec {runtime} "$@"
 _SETTINGS: Final = """[network]
 network_backend = "cni"
 network_config_dir = "{root}/networks"
-cni_plugin_dirs = ["{plugins}"]
+cni_plugin_dirs = {plugins}
 """
 
 
@@ -50,8 +50,8 @@ class Podman:
         self._environment = {**environment, "CONTAINERS_CONF": str(root / "containers.conf")}
         (root / "networks").mkdir(parents=True)
         (root / "networks" / "bench.conflist").write_text(json.dumps(_network(root)))
-        (root / "containers.conf").write_text(_SETTINGS.format(root=root, plugins=cni_directory()))
-        (root / "runtime").write_text(_RUNTIME.format(runtime=low_level_runtime()))
+        (root / "containers.conf").write_text(_SETTINGS.format(root=root, plugins=json.dumps(_PLUGINS)))
+        (root / "runtime").write_text(_RUNTIME.format(runtime=shutil.which("runc") or shutil.which("crun")))
         (root / "runtime").chmod(0o755)
 
     def load(self, archive: Path) -> None:
