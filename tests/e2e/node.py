@@ -13,7 +13,7 @@ from podbay.apiserver.server import ApiServer
 from podbay.client.inprocess import InProcessTransport
 from podbay.client.rest import Rest
 from podbay.cri.client import CriRuntime
-from podbay.cri.runtime import DnsConfig
+from podbay.cri.runtime import ContainerState, DnsConfig
 from podbay.kubelet import cgroups
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
@@ -25,6 +25,7 @@ from podbay.wire.http import PeerCertificate
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
 
 Object = dict[str, Any]
+FOREVER = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
 
 
 class Node:
@@ -124,6 +125,27 @@ class Node:
 
         await until(is_told)
 
+    async def reads(self, path: str, text: str | None, name: str = "p") -> None:
+        """Return once a file in a pod's running container has a text, or is not there."""
+        root = await self.root(name)
+
+        async def holds() -> bool:
+            try:
+                return (root / path.lstrip("/")).read_text() == text
+            except FileNotFoundError:
+                return text is None
+
+        await until(holds)
+
+    async def root(self, name: str = "p") -> Path:
+        """Return the file system of a pod's running container, seen from its process."""
+        sandbox = next(s for s in await self.runtime.sandboxes() if s.name == name)
+        ids = [c.id for c in await self.runtime.containers() if c.sandbox_id == sandbox.id]
+        states = [(key, (await self.runtime.container_status(key)).state) for key in ids]
+        running = next(key for key, state in states if state is ContainerState.RUNNING)
+        task = self.directory / "state" / "io.containerd.runtime.v2.task" / "k8s.io" / running / "init.pid"
+        return Path(f"/proc/{task.read_text()}/root")
+
     async def is_empty(self) -> None:
         """Return once nothing of any pod is left on the node: no directory and no mount."""
 
@@ -168,3 +190,8 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
         while not await holds():
             await asyncio.sleep(0.02)
+
+
+def mounted(*names: str, **more: Any) -> Object:
+    """Return a container's part that mounts volumes, each at the path of its name."""
+    return {"volumeMounts": [{"name": name, "mountPath": f"/{name}", **more} for name in names]}

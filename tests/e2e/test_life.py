@@ -1,10 +1,38 @@
 """A cluster's life: up again, down and back, two side by side, and destroy, which leaves nothing."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
+from typing import Any, Final
 
 from tests.e2e.harness import SLEEP, RealCluster, fetch, pod, shell, until
+
+SECRET: Final = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "hidden", "namespace": "default"},
+    "stringData": {"word": "sesame"},
+}
+
+
+def with_volumes(name: str, node: str) -> dict[str, Any]:
+    """Return a pod with every kind of mount: in memory, of a sub-path, and one that a container makes and shares."""
+    volumes = [
+        {"name": "memory", "emptyDir": {"medium": "Memory"}},
+        {"name": "disk", "emptyDir": {}},
+        {"name": "secret", "secret": {"secretName": "hidden"}},
+        {"name": "all", "projected": {"sources": [{"secret": {"name": "hidden"}}]}},
+    ]
+    mounts = [{"name": volume["name"], "mountPath": f"/{volume['name']}"} for volume in volumes]
+    mounts[1]["mountPropagation"] = "Bidirectional"
+    mounts += [{"name": name, "mountPath": f"/sub-{name}", "subPath": sub} for name, sub in SUB_PATHS.items()]
+    container = shell("main", f"mkdir '/disk/a b'; mount -t tmpfs tmpfs '/disk/a b'; {SLEEP}", volumeMounts=mounts)
+    container["securityContext"] = {"privileged": True}
+    return pod(name, container, nodeName=node, volumes=volumes)
+
+
+SUB_PATHS: Final = {"disk": "below", "secret": "word", "memory": "below"}
 
 
 def test_up_again_changes_nothing(cluster: RealCluster) -> None:
@@ -50,15 +78,9 @@ def test_destroy_leaves_nothing(another: RealCluster, cluster: RealCluster, arch
     before = _traces()
     another.up("--nodes", "2")
     another.podbay("image", "import", str(archives["busybox"]), "--name", another.name)
-    memory = {"volumes": [{"name": "m", "emptyDir": {"medium": "Memory"}}]}
-    mounts = [{"name": "m", "mountPath": "/m"}]
-    another.apply(
-        *(
-            pod(f"on-{i}", shell("main", SLEEP, volumeMounts=mounts), nodeName=node, **memory)
-            for i, node in enumerate(another.nodes())
-        )
-    )
+    another.apply(SECRET, *(with_volumes(f"on-{i}", node) for i, node in enumerate(another.nodes())))
     another.wait_ready("on-0", "on-1")
+    os.kill(another.pid("node-2", "agent.pid"), signal.SIGKILL)  # nobody tears down what it has mounted
     assert another.kubectl("config", "current-context").out == f"podbay-{another.name}\n"
     another.life("destroy")
     until(lambda: not _processes(another.name), "its processes end")
@@ -69,6 +91,26 @@ def test_destroy_leaves_nothing(another: RealCluster, cluster: RealCluster, arch
     assert cluster.kubectl("get", "nodes").code == 0
 
 
+def test_volumes_go_with_their_pod_also_after_a_kill(another: RealCluster, archives: dict[str, Path]) -> None:
+    another.up()
+    another.podbay("image", "import", str(archives["busybox"]), "--name", another.name)
+    (node,) = another.nodes()
+    another.apply(SECRET, with_volumes("one", node), with_volumes("two", node))
+    another.wait_ready("one", "two")
+    os.kill(another.pid("server.pid"), signal.SIGKILL)
+    assert len(_pod_mounts(another)) == 2 * 7
+    another.up()
+    another.wait_ready("one", "two")
+    another.wait_gone("one")
+    until(lambda: len(_pod_mounts(another)) == 7, "the volumes of one pod are unmounted")
+    another.kubectl("delete", "pod", "two", "--wait=false")
+    os.kill(another.pid("server.pid"), signal.SIGKILL)
+    another.up()
+    until(lambda: not _pod_mounts(another), "the volumes of the other are unmounted")
+    pods = Path("/var/lib/podbay", another.name, "node-1", "kubelet", "pods")
+    until(lambda: not list(pods.iterdir()), "the directories of both are removed")
+
+
 def test_a_cluster_that_is_not_there_is_told_with_a_remedy(another: RealCluster) -> None:
     for command in ("down", "status"):
         refused = another.podbay(command, "--name", another.name, check=False)
@@ -76,6 +118,13 @@ def test_a_cluster_that_is_not_there_is_told_with_a_remedy(another: RealCluster)
         assert f"podbay up --name {another.name}" in refused.err
     refused = another.podbay("up", "--name", "Not_A_Name", check=False)
     assert (refused.code, "lower-case letters" in refused.err) == (1, True)
+
+
+def _pod_mounts(cluster: RealCluster) -> list[str]:
+    """Return the mounts in the pods of a cluster's first node."""
+    root = f"/var/lib/podbay/{cluster.name}/node-1/kubelet/pods/"
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [point for point in points if point.startswith(root)]
 
 
 def _processes(name: str) -> list[str]:

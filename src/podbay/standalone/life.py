@@ -21,6 +21,7 @@ from typing import Final
 from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import ContainerState, RuntimeFailure
 from podbay.kubelet import cgroups
+from podbay.kubelet.volumes import mounting
 from podbay.lib.clock import RealClock
 from podbay.standalone import containerd, network, processes
 from podbay.standalone.admin import Admin
@@ -212,9 +213,13 @@ def _kill_shims(place: NodePlace) -> None:
 
 
 def _unmount_below(directory: Path) -> None:
-    mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{directory}/")), key=len, reverse=True):
-        subprocess.run(["umount", "-l", mount], capture_output=True, check=False)
+    """Unmount everything in a directory. Raises ClusterError if something stays: what is in it must not be removed."""
+    for mount in mounting.mounts_below(directory):
+        with contextlib.suppress(OSError):
+            mounting.unmount(mount)
+    left = mounting.mounts_below(directory)
+    if left:
+        raise ClusterError(f"{left[0]} cannot be unmounted: unmount it, then run the command again")
 
 
 def _remove_network_namespaces(cluster: Cluster) -> None:
