@@ -86,6 +86,8 @@ def parse_target(method: str, target: str) -> RequestInfo:
         group, version, rest = words[1], words[2], words[3:]
     else:
         return other
+    if "" in rest:
+        return other  # nothing that is served has an empty part
     verb = _VERBS.get(method, method.lower())
     if rest[0] == "watch" and len(rest) > 1:
         verb, rest = "watch", rest[1:]

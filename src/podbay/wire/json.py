@@ -24,6 +24,8 @@ _EXPECTED = (
     ("Invalid \\escape", "in string escape code"),
     ("Invalid \\u", "in \\u hexadecimal character escape"),
 )
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
@@ -61,19 +63,32 @@ def decode_with_duplicates(data: bytes | str) -> tuple[Any, list[str]]:
             repeated[id(found)] = (found, [key for key, count in counts.items() if count > 1])
         return found
 
+    text = data if isinstance(data, str) else data.decode(errors="replace")  # as Go reads what is no UTF-8
     try:
-        value = json.loads(data, object_pairs_hook=collect, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=collect, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise ValueError(_in_go(error)) from None
     except RecursionError as error:
         raise ValueError(str(error)) from None
-    return value, list(_paths(value, "", repeated)) if repeated else []
+    paths = list(_paths(value, "", repeated)) if repeated else []
+    return (_without_halves(value) if _HALF.search(text) else value), paths
+
+
+def _without_halves(value: Any) -> Any:
+    """Return a value without halves of surrogate pairs, which no encoding can write: Go has a mark in their place."""
+    if isinstance(value, str):
+        return _HALF_CHARACTER.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_halves(key): _without_halves(item) for key, item in value.items()}
+    return value
 
 
 def _in_go(error: json.JSONDecodeError) -> str:
     """Return what Go's decoder says of a text that is no JSON."""
-    where = next((text for begin, text in _EXPECTED if error.msg.startswith(begin)), "")
-    if error.pos >= len(error.doc) or error.msg.startswith("Unterminated") or not where:
+    where = next((text for begin, text in _EXPECTED if error.msg.startswith(begin)), _EXPECTED[0][1])
+    if error.pos >= len(error.doc) or error.msg.startswith("Unterminated"):
         return "unexpected end of JSON input"
     if where == "after":
         opened: list[str] = []

@@ -77,7 +77,7 @@ async def test_what_yaml_says_twice_is_told_by_its_line(api: Api) -> None:
     )
     warned = await api.send("POST", MAPS, body, media="application/yaml")
     assert warned.status == 201
-    assert len([name for name, _ in warned.headers if name == "Warning"]) == 2
+    assert len([name for name, _ in warned.headers if name == "Warning"]) == 3
 
 
 async def test_a_version_on_something_new_is_refused(api: Api) -> None:

@@ -148,3 +148,20 @@ async def test_options_of_a_deletion_come_in_the_query_too(api: Api) -> None:
     await api.call("DELETE", f"{MAPS}/a?dryRun=All")
     await api.call("DELETE", f"{MAPS}/a?orphanDependents=false")
     await api.call("GET", f"{MAPS}/a", status=404)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("labelSelector=a=b=c", "found '=', expected: ',' or 'end of string'"),
+        ("fieldSelector=x%3Dy", "field label not supported: x"),
+        ("fieldSelector=metadata.name", "invalid selector: 'metadata.name'; can't understand 'metadata.name'"),
+    ],
+)
+async def test_a_selector_that_is_none_is_told_as_it_is(api: Api, query: str, message: str) -> None:
+    assert (await api.call("GET", f"{PODS}?{query}", status=400))["message"] == message
+
+
+async def test_a_path_with_an_empty_part_leads_nowhere(api: Api) -> None:
+    for path in ("/api/v1/namespaces//pods", "/api/v1//pods", "/apis//v1/leases", f"{PODS}//x"):
+        await api.call("GET", path, status=404)

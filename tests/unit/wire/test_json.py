@@ -41,3 +41,31 @@ def test_no_key_is_taken_for_a_sign() -> None:
 def test_an_object_that_another_replaced_is_not_told() -> None:
     value, repeated = json.decode_with_duplicates(b'{"a":{"x":1,"x":2},"a":{"y":1}}')
     assert (value, repeated) == ({"a": {"y": 1}}, ["a"])
+
+
+def test_halves_of_surrogate_pairs_become_gos_mark_and_whole_pairs_stay() -> None:
+    text = rb'{"a":"\ud800","\udc00":["\ud83d\ude00","\uD800x"],"b":"\xff"}'
+    value, _ = json.decode_with_duplicates(text.replace(rb"\xff", b"\xff"))
+    assert value == {"a": "\ufffd", "\ufffd": ["\U0001f600", "\ufffdx"], "b": "\ufffd"}
+    assert json.decode(json.encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xef\xbb\xbf{}", "invalid character '\ufeff' looking for beginning of value"),
+        (b"{a:1}", "invalid character 'a' looking for beginning of object key string"),
+        (b'{"a" 1}', "invalid character '1' after object key"),
+        (b'{"a":1 "b":2}', "invalid character '\"' after object key:value pair"),
+        (b'{"a":[1 2]}', "invalid character '2' after array element"),
+        (b"{} x", "invalid character 'x' after top-level value"),
+        (b'{"a":"\n"}', "invalid character '\\n' in string literal"),
+        (rb'{"a":"\q"}', "invalid character 'q' in string escape code"),
+        (b'{"a":"b', "unexpected end of JSON input"),
+        (b'{"a":', "unexpected end of JSON input"),
+    ],
+)
+def test_what_is_no_json_is_told_in_gos_words(text: bytes, message: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        json.decode_with_duplicates(text)
+    assert str(refused.value) == message

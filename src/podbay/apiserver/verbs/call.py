@@ -14,6 +14,7 @@ from podbay.apiserver.options import WriteOptions
 from podbay.apiserver.request_info import RequestInfo
 from podbay.apiserver.storage.entry import Entry
 from podbay.apiserver.storage.objects import Objects
+from podbay.apiserver.warning_headers import warning_headers
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.wire import json, yaml
@@ -66,7 +67,7 @@ def respond_bytes(call: Call, data: bytes, *, status: int = 200, warnings: Seque
     if call.representation.yaml:
         data = yaml.dump(json.decode(data)).encode()
         headers = [("Content-Type", "application/yaml")]
-    headers += [("Warning", f'299 - "{_quoted(text)}"') for text in warnings]
+    headers += [("Warning", value) for value in warning_headers(warnings)]
     return Response(status=status, headers=headers, body=data)
 
 
@@ -90,7 +91,3 @@ def represent(
         "metadata": list_metadata,
         "items": partial,
     }
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -55,15 +55,9 @@ def selection(resource: Resource, info: RequestInfo) -> Selection:
         field_text = f"metadata.name={info.name}"
     try:
         labels = parse_label_selector(label_text)
-    except ValueError as error:
-        raise BadRequest(f'unable to parse labelSelector "{label_text}": {error}') from None
-    try:
         fields = converted(resource, parse_field_selector(field_text))
     except ValueError as error:
-        raise BadRequest(
-            f"Unable to find {resource.group_resource!r} that match label selector {label_text!r}, field selector"
-            f" {field_text!r}: {error}".replace("'", '"')
-        ) from None
+        raise BadRequest(str(error)) from None
     namespace = info.namespace if resource.namespaced else ""
     required = fields.required("metadata.namespace")
     if not namespace and required:
