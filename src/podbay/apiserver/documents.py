@@ -76,25 +76,29 @@ def _discovery(request: Request, path: str, config: ApiServerConfig) -> Response
 async def _openapi(request: Request, info: RequestInfo, path: str) -> Response:
     if path == "/openapi/v2":
         if _V2_PROTOBUF_ACCEPT in request.headers.get("Accept"):
-            return _tagged(request, openapi.v2_protobuf(), _V2_PROTOBUF, [])
+            return _tagged(request, await asyncio.to_thread(openapi.v2_protobuf), _V2_PROTOBUF, [])
         return _tagged(request, await asyncio.to_thread(openapi.v2_document), JSON, [])
     if path == "/openapi/v3":
         index = await asyncio.to_thread(openapi.v3_index)
         paths = {p: {"serverRelativeURL": f"/openapi/v3/{p}?hash={digest}"} for p, digest in index.items()}
         return _tagged(request, json.encode({"paths": paths}), JSON, [("Cache-Control", "no-cache")])
     wanted = path.removeprefix("/openapi/v3/")
-    document = await asyncio.to_thread(openapi.v3_document, wanted)
-    if document is None:
+    found = await asyncio.to_thread(openapi.v3_document, wanted)
+    if found is None:
         raise NotFound(f"no OpenAPI document for {wanted}")
-    return _tagged(request, document, JSON, _FOR_EVER if "hash" in info.query else [])
+    digest, document = found
+    asked = info.query.get("hash", "")
+    if asked and asked != digest:  # else a cache would keep this one for ever under another one's name
+        return Response(status=301, headers=[("Location", f"/openapi/v3/{wanted}?hash={digest}")])
+    return _tagged(request, document, JSON, _FOR_EVER if asked else [], digest)
 
 
 def _json(value: object) -> Response:
     return Response(status=200, headers=[("Content-Type", JSON)], body=json.encode(value))
 
 
-def _tagged(request: Request, body: bytes, media: str, headers: list[tuple[str, str]]) -> Response:
-    tag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+def _tagged(request: Request, body: bytes, media: str, headers: list[tuple[str, str]], digest: str = "") -> Response:
+    tag = f'"{digest or hashlib.sha512(body).hexdigest().upper()}"'
     headers = [("Content-Type", media), ("ETag", tag), *headers]
     if request.headers.get("If-None-Match") == tag:
         return Response(status=304, headers=headers)

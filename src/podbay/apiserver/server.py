@@ -108,6 +108,8 @@ class ApiServer:
         finally:
             streams = response.stream is not None or response.upgrade is not None
             self.metrics.ended(info, response.status, self._clock.monotonic() - began, streams=streams)
+        if not any(name == "Cache-Control" for name, _ in response.headers):
+            response.headers.append(("Cache-Control", "no-cache, private"))
         if wants_pretty(info.query, request.headers.get("User-Agent")):
             await make_pretty(response)
         return response

@@ -28,9 +28,9 @@ def v3_index() -> dict[str, str]:
     return {path: _hashed(path)[0] for path in _groups()}
 
 
-def v3_document(path: str) -> bytes | None:
-    """Return one group version's document as JSON, or None if there is none of that path."""
-    return _hashed(path)[1] if path in _groups() else None
+def v3_document(path: str) -> tuple[str, bytes] | None:
+    """Return one group version's hash and its document as JSON, or None if there is none of that path."""
+    return _hashed(path) if path in _groups() else None
 
 
 @cache

@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from podbay.api.errors import Expired
+from podbay.api.errors import Expired, NotAcceptable
 from podbay.apiserver.options import check_resource_version, check_watch_options, integer
 from podbay.apiserver.storage.cache import Event, ResourceCache
 from podbay.apiserver.storage.entry import Entry
@@ -33,6 +33,8 @@ async def watch(call: Call) -> Response:
     """Answer with a stream of frames. Raises BadRequest, Invalid; a version too old is told in the first frame."""
     query = call.info.query
     check_watch_options(query)
+    if call.representation.yaml:
+        raise NotAcceptable("only the following media types are accepted: application/json;stream=watch")
     version = query.get("resourceVersion", "")
     check_resource_version(version)
     wanted = selection(call.resource, call.info)

@@ -11,9 +11,9 @@ from podbay.api.resources import RESOURCES, Resource
 
 
 def v3(path: str) -> dict[str, Any]:
-    data = openapi.v3_document(path)
-    assert data is not None
-    found = json.loads(data)
+    document = openapi.v3_document(path)
+    assert document is not None
+    found = json.loads(document[1])
     assert isinstance(found, dict)
     return found
 
