@@ -143,3 +143,13 @@ async def test_a_watch_from_a_version_to_come_tells_nothing_older(api: Api) -> N
     await api.create(MAPS, config_map("older"))
     await api.create(MAPS, config_map("newer"))
     assert await frames.names(1) == [("ADDED", "newer")]
+
+
+async def test_nothing_is_kept_for_a_watcher_that_was_cut_off(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "_BUFFER", 2)
+    await api.watch(f"{MAPS}?watch=1")
+    cache = api.server.objects.cache.of(resources.CONFIG_MAPS)
+    assert cache.watcher_count == 1
+    for name in "abcd":
+        await api.create(MAPS, config_map(name))
+    assert cache.watcher_count == 0

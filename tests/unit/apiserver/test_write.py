@@ -207,3 +207,15 @@ async def test_an_update_says_its_name(api: Api) -> None:
     patch = {"metadata": {"namespace": "other"}}
     refused = await api.call("PATCH", f"{MAPS}/a", patch, media="application/merge-patch+json", status=400)
     assert refused["message"] == OTHER_NAMESPACE
+
+
+async def test_saying_the_same_in_another_order_is_no_change(api: Api) -> None:
+    made = await api.create(PODS, pod("a", labels={"x": "1", "y": "2"}))
+
+    def reordered(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: reordered(value[key]) for key in reversed(value)}
+        return [reordered(item) for item in value] if isinstance(value, list) else value
+
+    again = await api.call("PUT", f"{PODS}/a", reordered(made))
+    assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]

@@ -107,13 +107,11 @@ class Objects:
 
         Writing what is there already is no write, except where the time to live begins anew.
         """
-        value = encode_for_store(obj)
-        if not _TIME_TO_LIVE_S.get(resource.plural) and value == encode_for_store(old.object()):
+        ttl_s = _TIME_TO_LIVE_S.get(resource.plural)
+        if not ttl_s and _without_version(obj) == _without_version(old.object()):  # in whichever order it is said
             return old
         try:
-            written = await self._store.put(
-                old.key, value, expected=old.revision, ttl_s=_TIME_TO_LIVE_S.get(resource.plural)
-            )
+            written = await self._store.put(old.key, encode_for_store(obj), expected=old.revision, ttl_s=ttl_s)
             await self.cache.reached(written.mod_revision)
         except RevisionMismatch:
             raise conflict(resource, old.name) from None
@@ -144,6 +142,11 @@ class Objects:
             if not reached.done():
                 raise too_large(wanted, self.cache.revision)
             reached.result()
+
+
+def _without_version(obj: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "resourceVersion"}
+    return {**obj, "metadata": metadata}
 
 
 def conflict(resource: Resource, name: str, why: str = _MODIFIED) -> Conflict:

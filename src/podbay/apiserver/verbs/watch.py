@@ -151,6 +151,8 @@ class Watcher:
     def _end(self) -> None:
         self._ended = True
         self._ready.set()
+        for end in self._ends:  # a client that reads no more may hold the stream for long: nothing is kept for it
+            end()
 
     def _shared_frame(self, event: Event, kind: str, entry: Entry) -> bytes:
         revision = event.revision if kind == "DELETED" else None
