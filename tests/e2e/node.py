@@ -48,7 +48,7 @@ class Node:
             root=self.directory / "kubelet",
             log_root=self.directory / "pods",
             cgroup_parent=self.cgroup,
-            dns=DnsConfig(servers=["192.0.2.53"], searches=["example.org"]),
+            resolver=lambda: DnsConfig(servers=["192.0.2.53"], searches=["example.org"]),
         )
         rest = Rest(self._transport("system:node:n1", "system:nodes"), "kubelet")
         self.kubelet = Kubelet(rest, self.runtime, config, self.clock, Activity())

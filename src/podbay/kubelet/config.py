@@ -11,6 +11,7 @@ from podbay.cri.runtime import DnsConfig
 class KubeletConfig:
     """See the module. Paths are of the host; ``cgroup_parent`` is a cgroup path such as ``/podbay/NAME``.
 
+    ``resolver`` tells how the host resolves names now; it is asked for each sandbox, because a host moves.
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
     of names that end with ``*``.
     """
@@ -23,7 +24,7 @@ class KubeletConfig:
     cgroup_parent: str = "/podbay"
     max_pods: int = 110
     labels: Mapping[str, str] = field(default_factory=dict)
-    dns: DnsConfig | None = None
+    resolver: Callable[[], DnsConfig] | None = None
     host_hosts: Path = Path("/etc/hosts")
     version: str = "v1.33.1"
     runtime_handler: str = ""

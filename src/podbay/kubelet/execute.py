@@ -66,7 +66,8 @@ class Executor:
     async def make_sandbox(self, attempt: int, seen: Observed) -> Observed:
         """Make the pod's sandbox, removing older ones; return the new view. Raises RuntimeFailure, OSError."""
         kubelet, pod = self._kubelet, self._pod
-        config = sandboxes.sandbox_config(pod, kubelet.config, attempt)
+        resolver = kubelet.config.resolver
+        config = sandboxes.sandbox_config(pod, kubelet.config, attempt, resolver() if resolver else None)
         try:
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)

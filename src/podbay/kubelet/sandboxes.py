@@ -50,7 +50,9 @@ def cgroup_of(config: KubeletConfig, uid: str) -> str:
     return f"{config.cgroup_parent}/pod{uid}"
 
 
-def sandbox_config(pod: Mapping[str, Any], config: KubeletConfig, attempt: int) -> SandboxConfig:
+def sandbox_config(
+    pod: Mapping[str, Any], config: KubeletConfig, attempt: int, dns: DnsConfig | None = None
+) -> SandboxConfig:
     """Return how to make a pod's sandbox."""
     metadata, spec = pod["metadata"], pod["spec"]
     host_network = bool(spec.get("hostNetwork"))
@@ -72,7 +74,7 @@ def sandbox_config(pod: Mapping[str, Any], config: KubeletConfig, attempt: int) 
         attempt=attempt,
         hostname="" if host_network else hostname_of(pod),
         log_directory=str(log_directory(config.log_root, pod)),
-        dns=config.dns or DnsConfig(),
+        dns=dns or DnsConfig(),
         host_ports=ports,
         labels={**(metadata.get("labels") or {}), **_labels(pod)},
         annotations=dict(metadata.get("annotations") or {}),

@@ -67,7 +67,6 @@ class Node:
         place, activity = self._place, Activity()
         config = self._pki.client_config(self._server, self._identity)
         transport = AiohttpTransport(config, tls=self._pki.client_context(self._identity))
-        dns = network.resolver()
         kubelet = Kubelet(
             Rest(transport, "podbay-kubelet"),
             self._runtime,
@@ -79,7 +78,7 @@ class Node:
                 log_root=place.log / "pods",
                 cgroup_parent=place.cgroup,
                 has_apparmor=has_apparmor(),
-                dns=DnsConfig(servers=dns["servers"], searches=dns["searches"], options=dns["options"]),
+                resolver=lambda: DnsConfig(**network.resolver()),
             ),
             self._clock,
             activity,

@@ -13,6 +13,7 @@ from podbay.client.inprocess import InProcessTransport
 from podbay.client.rest import Rest
 from podbay.client.transport import TransportError
 from podbay.cri.fake import FakeRuntime
+from podbay.cri.runtime import DnsConfig
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.node.machine import Machine
@@ -80,6 +81,7 @@ class House:
         self.runtime = FakeRuntime(self.clock, self.activity, **runtime)
         self.admin = Rest(self._transport("admin", "system:masters"), "test")
         self.kubelet: Kubelet
+        self.dns = DnsConfig()
         self._kubelets = TaskScope()
 
     async def start_kubelet(self, *, is_cut: bool = False) -> None:
@@ -87,7 +89,12 @@ class House:
         self.link = BreakableTransport(self._transport(f"system:node:{NODE}", "system:nodes"))
         self.link.is_cut = is_cut
         config = KubeletConfig(
-            node_name=NODE, address="192.0.2.1", root=Path("/absent"), log_root=Path("/absent"), is_real=False
+            node_name=NODE,
+            address="192.0.2.1",
+            root=Path("/absent"),
+            log_root=Path("/absent"),
+            resolver=lambda: self.dns,
+            is_real=False,
         )
         rest = Rest(self.link, "kubelet")
         self.kubelet = Kubelet(rest, self.runtime, config, self.clock, self.activity, MACHINE)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
-from podbay.cri.runtime import Container, ContainerState
+from podbay.cri.runtime import Container, ContainerState, DnsConfig
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
 from tests.unit.kubelet.support import MACHINE, NODE, House, Object, condition, house, pod
@@ -220,6 +220,16 @@ async def test_a_pods_start_writes_its_status_twice(home: House) -> None:
     await home.run(pod())
     statuses = [request for request in home.link.sent if request.endswith("/pods/p/status")]
     assert statuses == ["PATCH /api/v1/namespaces/default/pods/p/status"] * 2
+
+
+async def test_a_sandbox_resolves_names_as_the_host_does_when_it_is_made(home: House) -> None:
+    home.dns = DnsConfig(servers=["192.0.2.1"], searches=["home"])
+    await home.run(pod())
+    home.dns = DnsConfig(servers=["192.0.2.2"], searches=["office"])
+    await home.run(pod("q"))
+    made = {config.name: config.dns for config in home.runtime.sandbox_configs.values()}
+    assert made["p"] == DnsConfig(servers=["192.0.2.1"], searches=["home"])
+    assert made["q"] == home.dns
 
 
 async def test_a_dead_sandbox_is_made_anew_with_its_containers(home: House) -> None:
