@@ -21,7 +21,7 @@ SECTIONS: Final = ("Run time", "Build", "Development", "The machine's packages")
 PINNED: Final = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ;[^\\]*)? \\$")
 STANDARD_DOORS: Final = {
     "sqlite3": {"podbay.store.sqlite", "podbay.store.sqlite_writer"},
-    "http": {"podbay.client.oneshot", "podbay.standalone.admin"},
+    "http": {"podbay.standalone.admin"},
 }
 
 

@@ -1,6 +1,5 @@
 """What the documents say is so: links lead somewhere, commands and flags exist, lists are those of the code."""
 
-import importlib
 import inspect
 import json
 import re
@@ -12,7 +11,9 @@ from typing import Final
 from podbay.api.resources import RESOURCES
 from podbay.api.validation import unsupported
 from podbay.kubectl import dispatch
+from podbay.kubectl.catalog import COMMANDS, find_command
 from podbay.kubectl.flags import GLOBAL, Flag
+from podbay.kubectl.help import pages
 from podbay.standalone import commands
 from tests.arch.tree import ROOT, SOURCE
 
@@ -20,7 +21,6 @@ PAGES: Final = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")})
 LINK: Final = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 CODE: Final = re.compile(r"`([^`\n]+)`")
 OURS: Final = ("k", "podbay", ".venv/bin/podbay")
-ALIASES: Final = {"log"}  # what kubectl understands and does not tell
 README: Final = ROOT / "README.md"
 
 
@@ -48,12 +48,10 @@ def command_lines(page: Path) -> list[str]:
     return found
 
 
-def flags_of(command: str) -> dict[str, Flag]:
-    """Return the flags of a command of kubectl's, by name and by letter."""
-    module = importlib.import_module(f"podbay.kubectl.commands.{dispatch._COMMANDS[command]}")
-    own: tuple[Flag, ...] = getattr(module, "FLAGS", ())
-    if not own and command in ("label", "annotate"):
-        own = importlib.import_module("podbay.kubectl.commands.marks").FLAGS
+def flags_of(words: list[str]) -> dict[str, Flag]:
+    """Return the flags of a command line of kubectl's, by name and by letter."""
+    command, module, _ = dispatch.find(words)
+    own = pages.flags_of(command.name, module)
     found = {f"--{flag.name}": flag for flag in (*GLOBAL, *own)}
     return found | {f"-{flag.short}": flag for flag in (*GLOBAL, *own) if flag.short}
 
@@ -77,9 +75,9 @@ def problem_of(line: str) -> str:
         known = {"--name"} | {f"--{name}" for name in re.findall(r'"([\w-]+)"', inspect.getsource(own))}
         strange = [word for word in words if word.startswith("-") and word.partition("=")[0] not in known]
         return f"no flag {strange[0]}" if strange else ""
-    if command not in dispatch._COMMANDS:
+    if find_command([command]) is None:
         return f"no command {command}"
-    known_flags = flags_of(command)
+    known_flags = flags_of(rest)
     for word in words:
         if word == "--":
             break
@@ -133,7 +131,7 @@ def part_of(text: str, begin: str, end: str) -> set[str]:
 def test_the_readme_lists_the_kinds_and_commands_that_there_are() -> None:
     text = README.read_text("utf-8")
     assert part_of(text, "server-side field validation:", ".\n") == {resource.plural for resource in RESOURCES}
-    assert part_of(text, "output and exit codes:", ".\n") == set(dispatch._COMMANDS) - ALIASES
+    assert part_of(text, "output and exit codes:", ".\n") == {name for name in COMMANDS if " " not in name}
 
 
 def test_the_readme_lists_the_fields_that_are_refused_and_the_volumes_that_are_not() -> None:

@@ -31,7 +31,7 @@ class AiohttpTransport:
 
     def __init__(self, config: ClientConfig, *, tls: ssl.SSLContext | None = None) -> None:
         self._server = config.server.rstrip("/")
-        self._token = config.token
+        self._credentials = config.credentials()
         self._server_name = config.server_name or None
         context = tls or config.tls_context()
         connector = aiohttp.TCPConnector(
@@ -47,9 +47,7 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Response:
         """Send a request. Raises TransportError."""
-        headers = request.headers.items()
-        if self._token:
-            headers.append(("Authorization", f"Bearer {self._token}"))
+        headers = [*request.headers.items(), *self._credentials]
         try:
             answer = await self._session.request(
                 request.method,

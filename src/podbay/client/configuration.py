@@ -4,8 +4,11 @@ Made by ``kubeconfig`` or by ``standalone``; taken by the transports.
 """
 
 import os
-import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +24,19 @@ class ClientConfig:
     context: str = ""
     insecure: bool = False
     server_name: str = ""  # what the server's certificate must name, if not the server's host
+    impersonation: tuple[tuple[str, str], ...] = ()  # headers that ask to be somebody else
 
-    def tls_context(self) -> ssl.SSLContext | None:
+    def credentials(self) -> list[tuple[str, str]]:
+        """Return the headers that say who asks."""
+        bearer = [("Authorization", f"Bearer {self.token}")] if self.token else []
+        return [*bearer, *self.impersonation]
+
+    def tls_context(self) -> "ssl.SSLContext | None":
         """Return the TLS context, or None for plain HTTP. Raises ssl.SSLError for unusable PEM."""
         if not self.server.startswith("https:"):
             return None
+        import ssl
+
         context = ssl.create_default_context(cadata=self.ca_pem.decode() if self.ca_pem else None)
         if self.insecure:
             context.check_hostname = False
@@ -35,7 +46,7 @@ class ClientConfig:
         return context
 
 
-def load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -> None:
+def load_pair(context: "ssl.SSLContext", certificate_pem: bytes, key_pem: bytes) -> None:
     """Load a certificate and its key, which ``ssl`` only takes from a file: one in memory, gone at once."""
     descriptor = os.memfd_create("client-pair")
     try:

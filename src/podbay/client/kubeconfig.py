@@ -3,7 +3,7 @@
 Takes files (``--kubeconfig``, or those of KUBECONFIG, or ``~/.kube/config``); gives one server and one identity.
 ``kubeconfig_file`` changes such files.
 Invariant: of several files the first that has a name wins; relative paths count from the file that they stand in; what
-podbay cannot honour (exec plugins, passwords, proxies, impersonation) is refused, never left out.
+podbay cannot honour (exec plugins, passwords, proxies) is refused, never left out.
 Source: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
 
@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ from podbay.client.configuration import ClientConfig
 from podbay.client.kubeconfig_file import SECTIONS, KubeconfigError, changing, merge, read, remove, write
 
 __all__ = [
-    "KubeconfigError", "changing", "files", "in_cluster", "load", "merge", "merged", "read", "remove", "resolve",
-    "write",
+    "KubeconfigError", "Overrides", "changing", "files", "in_cluster", "load", "merge", "merged", "read", "remove",
+    "resolve", "write",
 ]  # fmt: skip
 
 NO_CONFIG_SERVER: Final = "http://localhost:8080"  # where upstream's clients look when nothing tells them
@@ -30,8 +31,27 @@ _PATHS: Final = {
 }
 _REFUSED: Final = {
     "cluster": ("proxy-url",),
-    "user": ("exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"),
+    "user": ("exec", "auth-provider", "username", "password", "as-user-extra"),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a command line says itself; each value that is given takes the place of the file's."""
+
+    server: str = ""
+    token: str = ""
+    insecure: bool | None = None
+    server_name: str = ""
+    certificate_authority: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+
+
+NO_OVERRIDES: Final = Overrides()
 
 
 def files(explicit: str = "", environment: Mapping[str, str] | None = None) -> list[Path]:
@@ -67,27 +87,37 @@ def merged(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def load(
-    path: str | Path | None = None, context: str = "", *, cluster: str = "", user: str = "", namespace: str = ""
+    path: str | Path | None = None,
+    context: str = "",
+    *,
+    cluster: str = "",
+    user: str = "",
+    namespace: str = "",
+    overrides: Overrides = NO_OVERRIDES,
 ) -> ClientConfig:
     """Return the server and identity of a context; the names given take the place of what the file says.
 
     Raises KubeconfigError with kubectl's message, OSError for a file that cannot be read.
     """
     document = merged(files(str(path) if path else ""))
-    return resolve(document, context, cluster=cluster, user=user, namespace=namespace)
+    return resolve(document, context, cluster=cluster, user=user, namespace=namespace, overrides=overrides)
 
 
 def resolve(
-    document: Mapping[str, Any], context: str = "", *, cluster: str = "", user: str = "", namespace: str = ""
+    document: Mapping[str, Any],
+    context: str = "",
+    *,
+    cluster: str = "",
+    user: str = "",
+    namespace: str = "",
+    overrides: Overrides = NO_OVERRIDES,
 ) -> ClientConfig:
     """Return what a merged config says about a context (the current one, if none is named). Raises KubeconfigError."""
     name = context or str(document.get("current-context") or "")
     place = _entry(document, "contexts", name)
     if place is None:
-        if context:
-            raise KubeconfigError(f'context "{context}" does not exist')
         if name:
-            raise KubeconfigError(f"context was not found for specified context: {name}")
+            raise KubeconfigError(f"Error in configuration: context was not found for specified context: {name}")
         place = {}
     cluster_name, user_name = cluster or place.get("cluster", ""), user or place.get("user", "")
     place_namespace = namespace or str(place.get("namespace") or "default")
@@ -95,33 +125,72 @@ def resolve(
     if account is None and user:
         raise KubeconfigError(f'auth info "{user}" does not exist')
     server = _entry(document, "clusters", cluster_name)
-    if server is None:
-        if cluster:
-            raise KubeconfigError(f'cluster "{cluster}" does not exist')
-        if cluster_name:
-            raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
+    if server is None and cluster_name and not overrides.server:
+        raise KubeconfigError(f'no server found for cluster "{cluster_name}"')
+    if server is None and not overrides.server:
         inside = in_cluster()  # only a config that is empty leads there, as upstream's does
         return inside or ClientConfig(server=NO_CONFIG_SERVER, namespace=place_namespace)
+    server, account = _overridden(server or {}, account or {}, overrides)
     if not server.get("server"):
-        raise KubeconfigError(f'invalid configuration: no server found for cluster "{cluster_name}"')
-    account = account or {}
+        raise KubeconfigError(f'no server found for cluster "{cluster_name}"')
     _refuse(server, "cluster", cluster_name)
     _refuse(account, "user", user_name)
     insecure = bool(server.get("insecure-skip-tls-verify"))
-    ca = _pem(server, "certificate-authority")
+    ca = _pem(server, "certificate-authority", cluster_name)
     if insecure and ca:
         raise KubeconfigError("specifying a root certificates file with the insecure flag is not allowed")
     return ClientConfig(
         server=str(server["server"]),
         ca_pem=ca,
-        client_cert_pem=_pem(account, "client-certificate"),
-        client_key_pem=_pem(account, "client-key"),
+        client_cert_pem=_pem(account, "client-certificate", user_name),
+        client_key_pem=_pem(account, "client-key", user_name),
         token=_token(account),
         namespace=place_namespace,
         context=name,
         insecure=insecure,
         server_name=str(server.get("tls-server-name") or ""),
+        impersonation=_impersonation(account, user_name),
     )
+
+
+def _overridden(
+    server: Mapping[str, Any], account: Mapping[str, Any], overrides: Overrides
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a cluster and a user as the command line wants them. Pure."""
+    server, account = dict(server), dict(account)
+    if overrides.server:
+        whole = "://" in overrides.server
+        server["server"] = overrides.server if whole else f"http://{overrides.server}"
+    if overrides.insecure is not None or overrides.certificate_authority:
+        for field in ("certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify"):
+            server.pop(field, None)
+        server["insecure-skip-tls-verify"] = bool(overrides.insecure)
+    for entry, field, value in (
+        (server, "certificate-authority", overrides.certificate_authority),
+        (server, "tls-server-name", overrides.server_name),
+        (account, "client-certificate", overrides.client_certificate),
+        (account, "client-key", overrides.client_key),
+        (account, "token", overrides.token),
+        (account, "as", overrides.user),
+        (account, "as-uid", overrides.uid),
+        (account, "as-groups", list(overrides.groups)),
+    ):
+        if value:
+            for other in (f"{field}-data", "tokenFile" if field == "token" else ""):
+                entry.pop(other, None)
+            entry[field] = value
+    return server, account
+
+
+def _impersonation(account: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers that ask to be somebody else. Raises KubeconfigError."""
+    user, uid, groups = account.get("as"), account.get("as-uid"), account.get("as-groups") or []
+    if not user:
+        if uid or groups:
+            raise KubeconfigError(f"requesting uid, groups or user-extra for {name} without impersonating a user")
+        return ()
+    headers = [("Impersonate-User", str(user)), *(("Impersonate-Group", str(group)) for group in groups)]
+    return (*headers, *((("Impersonate-Uid", str(uid)),) if uid else ()))
 
 
 def in_cluster(environment: Mapping[str, str] | None = None, account: Path = _ACCOUNT) -> ClientConfig | None:
@@ -160,7 +229,10 @@ def _refuse(entry: Mapping[str, Any], kind: str, name: str) -> None:
             raise KubeconfigError(f'{kind} "{name}": podbay does not support {field} in a kubeconfig yet')
 
 
-def _pem(entry: Mapping[str, Any], field: str) -> bytes:
+_SHOWN: Final = {"client-certificate": "client-cert"}  # the names that kubectl's messages have
+
+
+def _pem(entry: Mapping[str, Any], field: str, name: str) -> bytes:
     """Return what a pair of fields gives: the data itself goes before the file."""
     data = entry.get(f"{field}-data")
     if data:
@@ -175,7 +247,7 @@ def _pem(entry: Mapping[str, Any], field: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise KubeconfigError(
-            f"invalid configuration: unable to read {field} {file} due to {error.strerror or error}"
+            f"unable to read {_SHOWN.get(field, field)} {file} for {name} due to open {file}: {_lowered(error)}"
         ) from None
 
 
@@ -189,4 +261,9 @@ def _token(user: Mapping[str, Any]) -> str:
     except OSError as error:
         if token:
             return token
-        raise KubeconfigError(f"open {file}: {error.strerror or error}") from None
+        raise KubeconfigError(f"open {file}: {_lowered(error)}") from None
+
+
+def _lowered(error: OSError) -> str:
+    """Return the system's words as Go writes them."""
+    return (error.strerror or str(error)).lower()

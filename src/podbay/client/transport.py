@@ -1,4 +1,4 @@
-"""What carries requests to a server, whatever the way: in process, by aiohttp, or one shot of ``http.client``.
+"""What carries requests to a server, whatever the way: in process, by aiohttp, or one shot.
 
 One suite of behaviours holds for all of them.
 """

@@ -23,3 +23,11 @@ class UsageError(CommandError):
 
 class FlagError(CommandError):
     """A flag is unknown or its value cannot be read: the message goes with pflag's hint."""
+
+
+class HelpWanted(Exception):
+    """The command's help is to be printed: on standard output, or with a code other than 0 on standard error."""
+
+    def __init__(self, code: int = 0) -> None:
+        super().__init__()
+        self.code = code

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from podbay.kubectl.errors import FlagError
+from podbay.kubectl.errors import FlagError, HelpWanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +39,34 @@ class Parsed:
 
 
 GLOBAL = (
-    Flag(name="namespace", short="n", default=""),
-    Flag(name="context", default=""),
-    Flag(name="kubeconfig", default=""),
-    Flag(name="server", short="s", default=""),
-    Flag(name="token", default=""),
+    Flag(name="as", default=""),
+    Flag(name="as-group", kind="list"),
+    Flag(name="as-uid", default=""),
+    Flag(name="cache-dir", default=""),
+    Flag(name="certificate-authority", default=""),
+    Flag(name="client-certificate", default=""),
+    Flag(name="client-key", default=""),
     Flag(name="cluster", default=""),
-    Flag(name="user", default=""),
-    Flag(name="request-timeout", default="0"),
-    Flag(name="insecure-skip-tls-verify", kind="bool", default=False),
+    Flag(name="context", default=""),
+    Flag(name="disable-compression", kind="bool", default=False),
     Flag(name="help", short="h", kind="bool", default=False),
+    Flag(name="insecure-skip-tls-verify", kind="bool", default=False),
+    Flag(name="kubeconfig", default=""),
+    Flag(name="namespace", short="n", default=""),
+    Flag(name="password", default=""),
+    Flag(name="request-timeout", default="0"),
+    Flag(name="server", short="s", default=""),
+    Flag(name="tls-server-name", default=""),
+    Flag(name="token", default=""),
+    Flag(name="user", default=""),
+    Flag(name="username", default=""),
     Flag(name="v", short="v", kind="int", default=0),
+    Flag(name="warnings-as-errors", kind="bool", default=False),
 )
 
 
 # These take each value as it is: commas belong to it.
-_WHOLE = ("env", "annotations", "from-literal")
+_WHOLE = ("env", "annotations", "from-literal", "as-group")
 
 
 def parse(flags: Sequence[Flag], words: Sequence[str], *, stop_at_word: bool = False) -> Parsed:
@@ -84,6 +96,8 @@ def parse(flags: Sequence[Flag], words: Sequence[str], *, stop_at_word: bool = F
             if stop_at_word:
                 parsed.words += rest
                 break
+    if parsed["help"]:
+        raise HelpWanted
     return parsed
 
 

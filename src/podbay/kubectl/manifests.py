@@ -60,6 +60,7 @@ def _texts(file: str, *, recursive: bool) -> Iterator[tuple[str, bytes]]:
 
 def _fetched(url: str) -> bytes:
     import urllib.error
+    import urllib.parse
     import urllib.request
 
     try:
@@ -70,7 +71,14 @@ def _fetched(url: str) -> bytes:
         raise CommandError(
             f'unable to read URL "{url}", server reported {error.code} {error.reason}, status code={error.code}'
         ) from None
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ConnectionRefusedError):
+            where = urllib.parse.urlsplit(url).netloc
+            raise CommandError(
+                f"The connection to the server {where} was refused - did you specify the right host or port?"
+            ) from None
+        raise CommandError(f'unable to read URL "{url}": {error.reason}') from None
+    except (OSError, ValueError) as error:
         raise CommandError(f'unable to read URL "{url}": {error}') from None
 
 
@@ -87,7 +95,8 @@ def _objects(source: str, text: bytes) -> Iterator[dict[str, Any]]:
     for document in documents:
         if not isinstance(document, dict):
             raise CommandError(
-                f"error parsing {source}: error converting YAML to JSON: yaml: the document is no object"
+                f'error validating "{source}": error validating data: invalid object to validate;'
+                " if you choose to ignore these errors, turn validation off with --validate=false"
             )
         if str(document.get("kind", "")).endswith("List") and isinstance(document.get("items"), list):
             yield from document["items"]

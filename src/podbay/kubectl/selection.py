@@ -35,7 +35,7 @@ def selected(words: Sequence[str]) -> list[Selected]:
                 raise CommandError("arguments in resource/name form must have a single resource and name")
             found.append(Selected(find_resource(kind), name))
         return found
-    resources = [resource for word in words[0].split(",") for resource in _resources(word)]
+    resources = list(dict.fromkeys(resource for word in words[0].split(",") for resource in _resources(word)))
     names = words[1:]
     if len(resources) > 1 and names:
         return [Selected(resource, name) for name in names for resource in resources]

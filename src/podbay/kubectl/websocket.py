@@ -36,9 +36,8 @@ class WebSocket:
             ("Sec-WebSocket-Key", key),
             ("Sec-WebSocket-Protocol", protocol),
             ("User-Agent", USER_AGENT),
+            *config.credentials(),
         ]
-        if config.token:
-            headers.append(("Authorization", f"Bearer {config.token}"))
         url = config.server.rstrip("/") + request("GET", target, query).target
         try:
             answer = await open_upgraded(url, "GET", headers, tls=config.tls_context())

@@ -10,6 +10,7 @@ import pytest
 
 from podbay.client import kubeconfig
 from podbay.client.configuration import ClientConfig
+from podbay.client.kubeconfig import Overrides
 from podbay.client.kubeconfig_file import KubeconfigError, read, write
 
 
@@ -46,12 +47,12 @@ def test_names_that_are_given_take_the_place_of_the_files() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ({"context": "no"}, 'context "no" does not exist'),
-        ({"cluster": "no"}, 'cluster "no" does not exist'),
+        ({"context": "no"}, "Error in configuration: context was not found for specified context: no"),
+        ({"cluster": "no"}, 'no server found for cluster "no"'),
         ({"user": "no"}, 'auth info "no" does not exist'),
     ],
 )
-def test_a_name_that_is_given_and_not_there_is_said(names: dict[str, str], message: str) -> None:
+def test_a_name_that_is_given_and_not_there_is_said(names: dict[str, Any], message: str) -> None:
     with pytest.raises(KubeconfigError) as caught:
         kubeconfig.resolve(config(), **names)
     assert str(caught.value) == message
@@ -60,14 +61,49 @@ def test_a_name_that_is_given_and_not_there_is_said(names: dict[str, str], messa
 def test_a_current_context_that_is_not_there_is_said() -> None:
     with pytest.raises(KubeconfigError) as caught:
         kubeconfig.resolve(config(**{"current-context": "gone"}))
-    assert str(caught.value) == "context was not found for specified context: gone"
+    assert str(caught.value) == "Error in configuration: context was not found for specified context: gone"
+
+
+def test_what_the_command_line_says_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "cert").write_bytes(b"CERT")
+    document = config()
+    document["users"][0]["user"] = {"client-certificate-data": "Zmlyc3Q=", "tokenFile": "/none"}
+    overrides = Overrides(
+        server="https://two", token="given", server_name="name", client_certificate=str(tmp_path / "cert")
+    )
+    found = kubeconfig.resolve(document, overrides=overrides)
+    assert (found.server, found.token, found.server_name, found.client_cert_pem) == (
+        "https://two", "given", "name", b"CERT",
+    )  # fmt: skip
+
+
+def test_a_server_without_a_scheme_is_spoken_to_in_plain_http() -> None:
+    assert kubeconfig.resolve({}, overrides=Overrides(server="127.0.0.1:1")).server == "http://127.0.0.1:1"
+
+
+def test_an_insecure_connection_forgets_the_ca() -> None:
+    found = kubeconfig.resolve(config(), overrides=Overrides(insecure=True))
+    assert (found.insecure, found.ca_pem) == (True, b"")
+
+
+def test_a_user_that_is_impersonated_goes_into_the_headers() -> None:
+    found = kubeconfig.resolve(config(), overrides=Overrides(user="jane", groups=("a", "b")))
+    assert found.impersonation == (
+        ("Impersonate-User", "jane"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"),
+    )  # fmt: skip
+    assert found.credentials()[-1] == ("Impersonate-Group", "b")
+
+
+def test_groups_alone_cannot_be_impersonated() -> None:
+    with pytest.raises(KubeconfigError, match="requesting uid, groups or user-extra for u1 without impersonating"):
+        kubeconfig.resolve(config(), overrides=Overrides(groups=("a",)))
 
 
 def test_without_any_config_the_server_is_the_one_that_upstream_tries() -> None:
     assert kubeconfig.resolve({}) == ClientConfig(server="http://localhost:8080")
 
 
-@pytest.mark.parametrize("field", ["exec", "auth-provider", "username", "as"])
+@pytest.mark.parametrize("field", ["exec", "auth-provider", "username", "as-user-extra"])
 def test_what_cannot_be_honoured_is_refused(field: str) -> None:
     with pytest.raises(KubeconfigError, match=f'user "u1": podbay does not support {field}'):
         kubeconfig.resolve(config(users=[{"name": "u1", "user": {field: "x"}}]))
@@ -123,7 +159,9 @@ def test_relative_paths_count_from_their_file(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     document = config(users=[{"name": "u1", "user": {"client-certificate": "/no/cert"}}])
-    with pytest.raises(KubeconfigError, match="unable to read client-certificate /no/cert due to No such file"):
+    with pytest.raises(
+        KubeconfigError, match="unable to read client-cert /no/cert for u1 due to open /no/cert: no such"
+    ):
         kubeconfig.resolve(document)
 
 

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_api-resou
 import sys
 from typing import Any, Final
 
+from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, parse
 from podbay.kubectl.printers.columns import columns
 from podbay.kubectl.session import Session
@@ -39,6 +40,12 @@ def discovered(session: Session) -> list[dict[str, Any]]:
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
+    if flags.words:
+        raise UsageError(f"unexpected arguments: [{' '.join(flags.words)}]", command="api-resources")
+    if flags["output"] not in ("", "wide", "name"):
+        raise CommandError(f"--output {flags['output']} is not available")
+    if flags["sort-by"] not in ("", "name", "kind"):
+        raise CommandError("--sort-by accepts only name or kind")
     rows = []
     for resource in discovered(Session(flags)):
         namespaced = resource["scope"] == "Namespaced"

@@ -1,5 +1,6 @@
 """``apply``: bring objects to what manifests say, by a three-way merge on this side.
 
+Takes ``-f``; sends nothing, a POST or a PATCH for each object, once all manifests could be read.
 Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_apply/ and
 https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/
 """
@@ -10,73 +11,108 @@ from typing import Any, Final
 from podbay.api import schema
 from podbay.api.errors import NotFound, StatusError
 from podbay.api.patch import three_way_strategic
+from podbay.api.resources import Resource
 from podbay.client.requests import STRATEGIC, path
-from podbay.kubectl.commands.create import dry_run, field_validation, namespace_of, tell
-from podbay.kubectl.errors import CommandError
+from podbay.kubectl.commands.create import (
+    SENDING,
+    dry_run,
+    field_validation,
+    namespace_of,
+    objects_of,
+    refuse_kustomize,
+    send_created,
+    tell,
+)
+from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.manifests import Manifest, read_manifests
+from podbay.kubectl.last_applied import LAST_APPLIED, annotated, last_applied
+from podbay.kubectl.manifests import Manifest
 from podbay.kubectl.session import Object, Session, server_error
 from podbay.wire import json
 
 FLAGS: Final = (
-    Flag(name="filename", short="f", kind="list"),
-    Flag(name="recursive", short="R", kind="bool", default=False),
-    Flag(name="output", short="o", default=""),
-    Flag(name="dry-run", default="none", optional="unchanged"),
-    Flag(name="validate", default="strict", optional="true"),
+    *(flag for flag in SENDING if flag.name not in ("field-manager", "save-config")),
     Flag(name="field-manager", default="kubectl-client-side-apply"),
-    Flag(name="overwrite", kind="bool", default=True),
+    Flag(name="filename", short="f", kind="list"),
+    Flag(name="kustomize", short="k", default=""),
+    Flag(name="recursive", short="R", kind="bool", default=False),
+    Flag(name="selector", short="l", default=""),
     Flag(name="server-side", kind="bool", default=False),
+    Flag(name="force-conflicts", kind="bool", default=False),
+    Flag(name="prune", kind="bool", default=False),
+    Flag(name="all", kind="bool", default=False),
+    Flag(name="force", kind="bool", default=False),
 )
-LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
-    if flags["server-side"]:
-        raise CommandError("podbay does not support server-side apply yet")
-    if not flags["filename"]:
-        raise CommandError("must specify one of -f and -k")
+    _refuse(flags)
     session = Session(flags)
     code = 0
-    for manifest in read_manifests(flags["filename"], recursive=flags["recursive"]):
+    for manifest in objects_of(flags, "apply"):
         try:
             _apply(session, flags, manifest)
-        except StatusError as error:
+        except _Refused as refused:
             sys.stdout.flush()
-            doing = "" if error.code == 422 else f'error when applying "{manifest.source}"'
-            if error.code == 400:
-                doing = f'error when creating "{manifest.source}"'
-            sys.stderr.write(server_error(error, doing) + "\n")
+            sys.stderr.write(server_error(refused.error, refused.doing) + "\n")
             code = 1
     return code
 
 
+def _refuse(flags: Parsed) -> None:
+    """Raise CommandError for what podbay does not have, and for what makes no sense."""
+    if flags.words:
+        raise UsageError(f"Unexpected args: [{' '.join(flags.words)}]", command="apply")
+    if flags["force-conflicts"] and not flags["server-side"]:
+        raise CommandError("--force-conflicts only works with --server-side")
+    for name, what in (("server-side", "server-side apply"), ("prune", "--prune"), ("force", "--force with apply")):
+        if flags[name]:
+            raise CommandError(f"podbay does not support {what} yet")
+    if flags["all"]:
+        raise CommandError("--all is for --prune, which podbay does not support yet")
+    refuse_kustomize(flags)
+
+
+class _Refused(Exception):
+    """A server's refusal, with what was being done."""
+
+    def __init__(self, error: StatusError, doing: str) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.doing = doing
+
+
 def _apply(session: Session, flags: Parsed, manifest: Manifest) -> None:
-    resource, mode = manifest.resource, dry_run(flags)
+    resource, source = manifest.resource, manifest.source
     namespace = namespace_of(session, resource, manifest.obj)
-    modified = _annotated(manifest.obj, namespace)
-    query = {
-        "dryRun": "All" if mode == "server" else None,
-        "fieldManager": flags["field-manager"],
-        "fieldValidation": field_validation(flags),
-    }
-    name = modified["metadata"].get("name", "")
+    metadata = manifest.obj.get("metadata") or {}
+    name = str(metadata.get("name") or "")
+    if not name and metadata.get("generateName"):
+        raise CommandError(f"from {metadata['generateName']}: cannot use generate name with apply")
+    place = {"namespace": namespace} if namespace else {}
+    modified = annotated({**manifest.obj, "metadata": {**metadata, **place}})
+    where = _where(resource, name, namespace)
+    if not name:
+        raise CommandError(
+            f'error when retrieving current configuration of:\n{where}\nfrom server for: "{source}":'
+            " resource name may not be empty"
+        )
+    mode = dry_run(flags)
     try:
-        if not name:
-            raise CommandError(
-                f'error when retrieving current configuration of "{manifest.source}": resource name may not be empty'
-            )
         current = session.get(resource, name, namespace)
-    except NotFound:
-        created = modified
-        if mode != "client":
-            created = json.decode(session.send("POST", path(resource, namespace=namespace), query, body=modified))
-        tell(flags, created, "created", mode)
+    except StatusError as error:
+        if not isinstance(error, NotFound):
+            doing = f'error when retrieving current configuration of:\n{where}\nfrom server for: "{source}"'
+            raise _Refused(error, doing) from None
+        try:
+            sent = json.encode(modified) if mode == "client" else send_created(session, flags, resource, modified, mode)
+        except StatusError as refusal:
+            raise _Refused(refusal, f'error when creating "{source}"') from None
+        tell(flags, json.decode(sent), "created", mode)
         return
-    annotations = current["metadata"].get("annotations") or {}
-    original = json.decode(annotations[LAST_APPLIED]) if LAST_APPLIED in annotations else None
+    original = last_applied(current)
     if original is None:
         sys.stderr.write(
             f"Warning: resource {resource.plural}/{name} is missing the {LAST_APPLIED} annotation which is required by"
@@ -90,25 +126,23 @@ def _apply(session: Session, flags: Parsed, manifest: Manifest) -> None:
         return
     result: Object = current
     if mode != "client":
+        query = {
+            "dryRun": "All" if mode == "server" else None,
+            "fieldManager": flags["field-manager"],
+            "fieldValidation": field_validation(flags),
+        }
         url = path(resource, namespace=namespace, name=name)
-        result = json.decode(session.send("PATCH", url, query, body=change, content_type=STRATEGIC))
+        try:
+            result = json.decode(session.send("PATCH", url, query, body=change, content_type=STRATEGIC))
+        except StatusError as error:
+            shown = json.encode(change).decode()
+            raise _Refused(error, f'error when applying patch:\n{shown}\nto:\n{where}\nfor: "{source}"') from None
     tell(flags, result, "configured", mode)
 
 
-def _annotated(obj: Object, namespace: str) -> Object:
-    """Return the object with what is applied now noted in an annotation, as kubectl writes it."""
-    metadata = dict(obj.get("metadata") or {})
-    if namespace:
-        metadata["namespace"] = namespace
-    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED}
-    noted = {**obj, "metadata": {**metadata, "annotations": annotations}}
-    text = json.encode(_sorted(noted)).decode() + "\n"
-    return {**obj, "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: text}}}
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return value
+def _where(resource: Resource, name: str, namespace: str) -> str:
+    kind = f"{resource.group}/{resource.version}"
+    return (
+        f'Resource: "{kind}, Resource={resource.plural}", GroupVersionKind: "{kind}, Kind={resource.kind}"\n'
+        f'Name: "{name}", Namespace: "{namespace}"'
+    )

@@ -10,7 +10,7 @@ from podbay.api.resources import PODS
 from podbay.client.requests import path
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.pods import container_of, pod_of, refuse_finished
+from podbay.kubectl.pods import container_of, containers_of, pod_of, refuse_finished
 from podbay.kubectl.session import Object, Session
 
 FLAGS: Final = (
@@ -20,10 +20,11 @@ FLAGS: Final = (
     Flag(name="quiet", short="q", kind="bool", default=False),
     Flag(name="pod-running-timeout", kind="duration", default=60.0),
 )
-_HINT: Final = (
+_RECORDED: Final = (
     "All commands and output from this session will be recorded in container logs, including credentials and sensitive"
-    " information passed through the command prompt.\nIf you don't see a command prompt, try pressing enter.\n"
+    " information passed through the command prompt.\n"
 )
+_HINT: Final = "If you don't see a command prompt, try pressing enter.\n"
 
 
 def run(words: list[str]) -> int:
@@ -44,7 +45,11 @@ def run(words: list[str]) -> int:
 
 def attach(session: Session, flags: Parsed, pod: Object) -> int:
     """Attach to a pod that runs; ``flags`` say how."""
-    container = container_of(pod, flags["container"] if "container" in flags.values else "", quiet=flags["quiet"])
+    wanted = flags.values.get("container", "")
+    if wanted and all(container["name"] != wanted for container, _ in containers_of(pod)):
+        name = pod["metadata"]["name"]
+        raise CommandError(f"cannot attach to the container: container {wanted} not found in pod {name}")
+    container = container_of(pod, wanted, quiet=flags["quiet"])
 
     from podbay.kubectl.channels import run_channels
     from podbay.kubectl.terminal import usable_tty
@@ -54,7 +59,7 @@ def attach(session: Session, flags: Parsed, pod: Object) -> int:
         sys.stderr.write(f"error: Unable to use a TTY - container {container['name']} did not allocate one\n")
     tty = usable_tty(stdin=flags["stdin"], tty=has_tty, quiet=flags["quiet"])
     if not flags["quiet"]:
-        sys.stderr.write(_HINT)
+        sys.stderr.write((_RECORDED if tty else "") + _HINT)
     query: dict[str, Any] = {
         "container": container["name"],
         "stdin": True if flags["stdin"] else None,

@@ -2,18 +2,19 @@
 
 import sys
 
+from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import parse
 from podbay.kubectl.session import Session
+
+FLAGS = ()
 
 
 def run(words: list[str]) -> int:
     """Run the command."""
-    session = Session(parse((), words))
+    flags = parse(FLAGS, words)
+    if flags.words:
+        raise CommandError(f"podbay does not have cluster-info {flags.words[0]} yet")
+    session = Session(flags)
     session.send("GET", "/version")
-    sys.stdout.write(f"Kubernetes control plane is running at {session.config.server}\n\n")
-    sys.stdout.write(
-        "To further debug and diagnose cluster problems, use 'podbay cluster-info dump'.\n".replace(
-            "podbay cluster-info dump", "podbay describe nodes"
-        )
-    )
+    sys.stdout.write(f"Kubernetes control plane is running at {session.config.server}\n")
     return 0

@@ -1,48 +1,73 @@
-"""``create``: objects from manifests, and namespaces, config maps and secrets from flags.
+"""``create``: objects from manifests. Those that flags describe are made by ``creators``.
 
+Takes ``-f``; sends one POST for each object, once all manifests could be read.
 Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_create/
 """
 
-import base64
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from podbay.api.errors import StatusError
-from podbay.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS, SERVICE_ACCOUNTS, Resource
+from podbay.api.resources import Resource
 from podbay.client.requests import path
 from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.manifests import read_manifests
+from podbay.kubectl.last_applied import annotated
+from podbay.kubectl.manifests import Manifest, read_manifests
 from podbay.kubectl.printers.objects import name_of, printer
+from podbay.kubectl.printers.shown import Shown
 from podbay.kubectl.session import Object, Session, server_error
 from podbay.wire import json
 
-FLAGS: Final = (
-    Flag(name="filename", short="f", kind="list"),
-    Flag(name="recursive", short="R", kind="bool", default=False),
+SENDING: Final = (
     Flag(name="output", short="o", default=""),
+    Flag(name="template", default=""),
+    Flag(name="show-managed-fields", kind="bool", default=False),
+    Flag(name="allow-missing-template-keys", kind="bool", default=True),
     Flag(name="dry-run", default="none", optional="unchanged"),
     Flag(name="validate", default="strict", optional="true"),
     Flag(name="field-manager", default="kubectl-create"),
     Flag(name="save-config", kind="bool", default=False),
-    Flag(name="from-literal", kind="list"),
-    Flag(name="from-file", kind="list"),
-    Flag(name="type", default=""),
 )
+FLAGS: Final = (
+    *SENDING,
+    Flag(name="filename", short="f", kind="list"),
+    Flag(name="kustomize", short="k", default=""),
+    Flag(name="recursive", short="R", kind="bool", default=False),
+    Flag(name="selector", short="l", default=""),
+    Flag(name="raw", default=""),
+    Flag(name="edit", kind="bool", default=False),
+)
+_NOT_YET: Final = (
+    "clusterrole", "clusterrolebinding", "cronjob", "deployment", "deploy", "ingress", "ing", "job",
+    "poddisruptionbudget", "pdb", "priorityclass", "pc", "quota", "resourcequota", "role", "rolebinding", "service",
+    "svc", "token",
+)  # fmt: skip
 _LEVELS: Final = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
+_DEPRECATED: Final = {
+    "unchanged": ("client", "--dry-run is deprecated and can be replaced with --dry-run=client."),
+    "true": ("client", "--dry-run=true is deprecated (boolean value) and can be replaced with --dry-run=client."),
+    "false": ("none", "--dry-run=false is deprecated (boolean value) and can be replaced with --dry-run=none."),
+}
 
 
 def run(words: list[str]) -> int:
     """Run the command."""
+    kind = next((word for word in words if not word.startswith("-")), "")
+    if kind in _NOT_YET:
+        raise CommandError(f"podbay does not have create {kind} yet: write the object as YAML and give it to -f")
     flags = parse(FLAGS, words)
-    session = Session(flags)
     if flags.words:
-        return _from_flags(session, flags)
-    if not flags["filename"]:
-        raise CommandError("must specify one of -f and -k")
+        raise UsageError(f"Unexpected args: [{' '.join(flags.words)}]", command="create")
+    refuse_kustomize(flags)
+    if flags["edit"]:
+        raise CommandError("podbay does not support --edit yet: edit the file, then create it")
+    if flags["raw"]:
+        return _raw(flags)
+    session = Session(flags)
     code = 0
-    for manifest in read_manifests(flags["filename"], recursive=flags["recursive"]):
+    for manifest in objects_of(flags, "create"):
         try:
             _create(session, flags, manifest.resource, manifest.obj)
         except StatusError as error:
@@ -52,9 +77,49 @@ def run(words: list[str]) -> int:
     return code
 
 
+def refuse_kustomize(flags: Parsed) -> None:
+    """Raise CommandError if there is nothing to read, or a kustomization."""
+    if flags["kustomize"] and flags["filename"]:
+        raise CommandError("only one of -f or -k can be specified")
+    if flags["kustomize"]:
+        raise CommandError("podbay does not support kustomize: build the objects with it and give them to -f -")
+    if not flags["filename"]:
+        raise CommandError("must specify one of -f and -k")
+
+
+def objects_of(flags: Parsed, doing: str) -> list[Manifest]:
+    """Return every object of ``-f`` that ``-l`` selects, so that nothing is sent if one cannot be read.
+
+    Raises CommandError.
+    """
+    found = list(read_manifests(flags["filename"], recursive=flags["recursive"]))
+    if flags["selector"]:
+        from podbay.api.selectors import parse_label_selector
+
+        selector = parse_label_selector(flags["selector"])
+        found = [m for m in found if selector.matches((m.obj.get("metadata") or {}).get("labels") or {})]
+    if not found:
+        raise CommandError(f"no objects passed to {doing}")
+    return found
+
+
+def _raw(flags: Parsed) -> int:
+    if len(flags["filename"]) != 1:
+        raise CommandError("--raw can only use a single local file or stdin")
+    if not flags["raw"].startswith("/"):
+        raise CommandError(f'--raw must be a valid URL path: parse "{flags["raw"]}": invalid URI for request')
+    file = flags["filename"][0]
+    body = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    sys.stdout.buffer.write(Session(flags).send("POST", flags["raw"], body=body))
+    return 0
+
+
 def dry_run(flags: Parsed) -> str:
     """Return ``none``, ``client`` or ``server``. Raises CommandError."""
     value = str(flags["dry-run"])
+    if value in _DEPRECATED:
+        value, told = _DEPRECATED[value]
+        sys.stderr.write(f"Warning: {told}\n")
     if value not in ("none", "client", "server"):
         raise CommandError(f'Invalid dry-run value ({value}). Must be "none", "server", or "client".')
     return value
@@ -88,79 +153,38 @@ def namespace_of(session: Session, resource: Resource, obj: Object) -> str:
 def _create(session: Session, flags: Parsed, resource: Resource, obj: Object) -> None:
     namespace = namespace_of(session, resource, obj)
     mode = dry_run(flags)
-    if mode == "client":
-        created = obj
-    else:
-        query = {
-            "dryRun": "All" if mode == "server" else None,
-            "fieldManager": flags["field-manager"],
-            "fieldValidation": field_validation(flags),
-        }
-        created = json.decode(session.send("POST", path(resource, namespace=namespace), query, body=obj))
+    if namespace:
+        obj = {**obj, "metadata": {**(obj.get("metadata") or {}), "namespace": namespace}}
+    if flags["save-config"]:
+        obj = annotated(obj)
+    created = obj
+    if mode != "client":
+        created = json.decode(send_created(session, flags, resource, obj, mode))
     tell(flags, created, "created", mode)
 
 
-def tell(flags: Parsed, obj: Object, done: str, mode: str) -> None:
+def send_created(session: Session, flags: Parsed, resource: Resource, obj: Object, mode: str) -> bytes:
+    """Create an object on the server and return what it answers. Raises StatusError, CommandError."""
+    query = {
+        "dryRun": "All" if mode == "server" else None,
+        "fieldManager": flags["field-manager"],
+        "fieldValidation": field_validation(flags),
+    }
+    namespace = namespace_of(session, resource, obj)
+    return session.send("POST", path(resource, namespace=namespace), query, body=obj)
+
+
+def tell(flags: Parsed, obj: Object, done: str, mode: str, *, typed: bool = False) -> None:
     """Print what was done to an object, or the object in the format that is wanted."""
-    if flags["output"]:
-        sys.stdout.write(printer(flags["output"])(obj))
+    output = str(flags["output"])
+    template = flags.values.get("template")
+    if template and output in ("", "go-template", "template"):
+        output = f"go-template={template}"
+    if output:
+        managed = bool(flags.values.get("show-managed-fields"))
+        missing = bool(flags.values.get("allow-missing-template-keys", True))
+        show = Shown(managed_fields=managed, allow_missing=missing, typed=typed, of_get=False)
+        sys.stdout.write(printer(output, show=show)(obj))
         return
     suffix = {"client": " (dry run)", "server": " (server dry run)"}.get(mode, "")
     sys.stdout.write(f"{name_of(obj)} {done}{suffix}\n")
-
-
-def _from_flags(session: Session, flags: Parsed) -> int:
-    kind, *names = flags.words
-    body: dict[str, Any]
-    match kind:
-        case "namespace" | "ns":
-            resource, body = NAMESPACES, {"metadata": {"name": _one(names, "namespace")}}
-        case "configmap" | "cm":
-            resource, body = CONFIG_MAPS, {"metadata": {"name": _one(names, "configmap")}, "data": _data(flags)}
-        case "serviceaccount" | "sa":
-            resource, body = SERVICE_ACCOUNTS, {"metadata": {"name": _one(names, "serviceaccount")}}
-        case "secret":
-            if names[:1] != ["generic"]:
-                raise CommandError("only secrets of kind generic can be made here: podbay create secret generic NAME")
-            encoded = {key: base64.b64encode(value.encode()).decode() for key, value in _data(flags).items()}
-            resource = SECRETS
-            body = {
-                "metadata": {"name": _one(names[1:], "secret generic")},
-                "data": encoded,
-                "type": flags["type"] or "Opaque",
-            }
-        case _:
-            raise CommandError(f"Unexpected args: [{' '.join(flags.words)}]")
-    obj: dict[str, Any] = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-    try:
-        _create(session, flags, resource, obj)
-    except StatusError as error:
-        sys.stdout.flush()
-        sys.stderr.write(
-            server_error(error, f"failed to create {resource.singular}" if error.code == 409 else "") + "\n"
-        )
-        return 1
-    return 0
-
-
-def _one(names: list[str], kind: str) -> str:
-    if len(names) != 1:
-        raise UsageError(f"exactly one NAME is required, got {len(names)}", command=f"create {kind}")
-    return names[0]
-
-
-def _data(flags: Parsed) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for literal in flags["from-literal"]:
-        key, equals, value = literal.partition("=")
-        if not equals:
-            raise CommandError(f"invalid literal source {literal}, expected key=value")
-        found[key] = value
-    for source in flags["from-file"]:
-        key, equals, file = source.partition("=")
-        file = file if equals else key
-        try:
-            found[key if equals else Path(file).name] = Path(file).read_text()
-        except OSError as error:
-            raise CommandError(f"error reading {file}: {error.strerror}") from None
-    return found

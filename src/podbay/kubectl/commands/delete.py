@@ -13,9 +13,8 @@ from podbay.client.requests import path
 from podbay.kubectl.commands.create import dry_run
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.manifests import read_manifests
-from podbay.kubectl.selection import selected
 from podbay.kubectl.session import Object, Session, server_error
+from podbay.kubectl.targets import targets_of
 from podbay.wire import json
 
 FLAGS: Final = (
@@ -34,48 +33,42 @@ FLAGS: Final = (
     Flag(name="ignore-not-found", kind="bool", default=False),
     Flag(name="output", short="o", default=""),
     Flag(name="dry-run", default="none", optional="unchanged"),
+    Flag(name="kustomize", short="k", default=""),
+    Flag(name="raw", default=""),
+    Flag(name="interactive", short="i", kind="bool", default=False),
 )
 _FORCED: Final = (
     "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The"
     " resource may continue to run on the cluster indefinitely.\n"
 )
 
+_CASCADES: Final = {
+    "background": "Background",
+    "foreground": "Foreground",
+    "orphan": "Orphan",
+    "true": "Background",
+    "false": "Orphan",
+}
+
 
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
+    _check(flags)
     session = Session(flags)
-    grace = flags["grace-period"]
-    if flags["now"]:
-        if grace != -1:
-            raise CommandError("--now and --grace-period cannot be specified together")
-        grace = 1
-    if grace == 0 and not flags["force"]:
-        grace = 1  # nothing is forced unless it is said
-    if flags["force"]:
-        if grace > 0:
-            raise CommandError("--force and --grace-period greater than 0 cannot be specified together")
-        grace = 0
-        sys.stderr.write(_FORCED)
-    cascades = {
-        "background": "Background",
-        "foreground": "Foreground",
-        "orphan": "Orphan",
-        "true": "Background",
-        "false": "Orphan",
-    }
-    if flags["cascade"] not in cascades:
-        raise CommandError(
-            f'invalid cascade value ({flags["cascade"]}). Must be "background", "foreground", or "orphan"'
-        )
-    options: Object = {"propagationPolicy": cascades[flags["cascade"]]}
+    if flags["raw"]:
+        sys.stdout.buffer.write(session.send("DELETE", flags["raw"]))
+        return 0
+    grace = _grace(flags)
+    options: Object = {"propagationPolicy": _propagation(flags["cascade"])}
     if grace >= 0:
         options["gracePeriodSeconds"] = grace
     mode = dry_run(flags)
     if mode == "server":
         options["dryRun"] = ["All"]
     code, gone = 0, []
-    for resource, namespace, name, source in _targets(session, flags):
+    targets = targets_of(session, flags, flags.words)
+    for resource, namespace, name, source in targets:
         try:
             if mode == "client":
                 obj = session.get(resource, name, namespace)
@@ -91,7 +84,7 @@ def run(words: list[str]) -> int:
         uid = obj["metadata"].get("uid") or (obj.get("details") or {}).get("uid", "")
         gone.append((resource, namespace, name, uid))
         _tell(flags, resource, name, mode, forced=grace == 0)
-    if not gone and code == 0 and not flags["ignore-not-found"]:
+    if not targets:
         sys.stdout.write("No resources found\n")
     sys.stdout.flush()
     if flags["wait"] and mode == "none" and not flags["force"]:
@@ -99,37 +92,42 @@ def run(words: list[str]) -> int:
     return code
 
 
-def _targets(session: Session, flags: Parsed) -> list[tuple[Resource, str, str, str]]:
-    """Return resource, namespace and name of what shall go, and the manifest that named it."""
-    if flags["filename"]:
-        found = []
-        for manifest in read_manifests(flags["filename"], recursive=flags["recursive"]):
-            metadata = manifest.obj.get("metadata") or {}
-            place = (metadata.get("namespace") or session.namespace) if manifest.resource.namespaced else ""
-            found.append((manifest.resource, place, metadata.get("name", ""), manifest.source))
-        return found
-    if not flags.words:
-        raise CommandError(
-            "You must provide one or more resources by argument or filename.\n"
-            "Example resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n"
-            "   '<resource> <name>'\n   '<resource>'"
-        )
-    chosen = selected(flags.words)
-    listed = [target for target in chosen if not target.name]
-    if listed and not (flags["all"] or flags["selector"] or flags["field-selector"]):
-        raise CommandError("resource(s) were provided, but no name was specified")
-    found = []
-    for target in chosen:
-        namespace = "" if flags["all-namespaces"] else session.namespace_for(target.resource)
-        if target.name:
-            if flags["selector"] or flags["all"]:
-                raise CommandError("name cannot be provided when a selector is specified")
-            found.append((target.resource, namespace, target.name, ""))
-            continue
-        query = {"labelSelector": flags["selector"] or None, "fieldSelector": flags["field-selector"] or None}
-        for item in session.list(target.resource, namespace, query)["items"]:
-            metadata = item["metadata"]
-            found.append((target.resource, metadata.get("namespace", ""), metadata["name"], ""))
+def _check(flags: Parsed) -> None:
+    """Raise CommandError for what does not go together."""
+    if flags["output"] not in ("", "name"):
+        raise CommandError(f"unexpected -o output mode: {flags['output']}. We only support '-o name'")
+    if flags["all"] and (flags["selector"] or flags["field-selector"]):
+        raise CommandError("setting 'all' parameter but found a non empty selector. ")
+    if flags["kustomize"]:
+        raise CommandError("podbay does not support kustomize: build the objects with it and give them to -f -")
+    if flags["raw"] and (flags.words or flags["filename"]):
+        raise CommandError("arguments may not be passed when --raw is specified")
+    if flags["interactive"]:
+        raise CommandError("podbay does not support --interactive yet")
+
+
+def _grace(flags: Parsed) -> int:
+    """Return the grace period in seconds; negative for the objects' own. Raises CommandError."""
+    grace = int(flags["grace-period"])
+    if flags["now"]:
+        if grace != -1:
+            raise CommandError("--now and --grace-period cannot be specified together")
+        grace = 1
+    if grace == 0 and not flags["force"]:
+        grace = 1  # nothing is forced unless it is said
+    if flags["force"]:
+        if grace > 0:
+            raise CommandError("--force and --grace-period greater than 0 cannot be specified together")
+        grace = 0
+        sys.stderr.write(_FORCED)
+    return grace
+
+
+def _propagation(cascade: str) -> str:
+    """Return what happens to dependents, as the server is told it. Raises CommandError."""
+    found = _CASCADES.get(cascade)
+    if found is None:
+        raise CommandError(f'invalid cascade value ({cascade}). Must be "background", "foreground", or "orphan"')
     return found
 
 

@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from podbay.api.errors import Forbidden, NotFound, StatusError
-from podbay.api.resources import CONFIG_MAPS, EVENTS, LEASES, NAMESPACES, NODES, PODS, SECRETS, Resource
+from podbay.api.resources import (
+    CONFIG_MAPS,
+    EVENTS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    Resource,
+)
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
 from podbay.kubectl.manifests import read_manifests
@@ -86,6 +96,8 @@ def _targets(session: Session, flags: Parsed) -> list[tuple[Selected, str]]:
         )
     everywhere = flags["all-namespaces"]
     chosen = selected(flags.words)
+    if everywhere and any(target.name for target in chosen):
+        raise CommandError("a resource cannot be retrieved by name across all namespaces")
     return [(target, "" if everywhere else session.namespace_for(target.resource)) for target in chosen]
 
 
@@ -112,7 +124,11 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
         return configuration.describe_config_map(obj, _events(session, obj) if with_events else None, now)
     if resource is SECRETS:
         return configuration.describe_secret(obj, now)
-    raise CommandError(f"podbay cannot describe {resource.plural} yet: podbay get {resource.plural} -o yaml shows them")
+    if resource is SERVICE_ACCOUNTS:
+        return configuration.describe_service_account(obj, _events(session, obj) if with_events else None, now)
+    from podbay.kubectl.describers.anything import describe_anything
+
+    return describe_anything(obj, resource, _events(session, obj) if with_events else None, now)
 
 
 def _node(session: Session, node: Object, *, with_events: bool, now: datetime) -> str:

@@ -4,10 +4,10 @@ Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_explain/
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from podbay.api.resources import Resource
+from podbay.api.resources import RESOURCES, Resource
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, parse
 from podbay.kubectl.session import Object, Session, find_resource
@@ -19,6 +19,7 @@ FLAGS: Final = (
     Flag(name="output", short="o", default="plaintext"),
 )
 _WIDTH: Final = 80
+_MOST_CHOICES: Final = 4  # how many values of an enumeration a list of fields shows
 
 
 def run(words: list[str]) -> int:
@@ -31,17 +32,43 @@ def run(words: list[str]) -> int:
             if not flags.words
             else "We accept only this format: explain RESOURCE"
         )
-    kind, *fields = flags.words[0].split(".")
+    if flags["output"] not in ("plaintext", "plaintext-openapiv2"):
+        raise CommandError(f"unrecognized format: {flags['output']}")
+    if flags["output"] != "plaintext":
+        raise CommandError("podbay explains by OpenAPI version 3 only: leave --output out")
     try:
-        resource = find_resource(kind)
+        resource, fields = _named(flags.words[0].rstrip("."))
     except CommandError as error:
         sys.stderr.write(error.message + "\n")
         return 1
+    resource = _in_version(resource, flags["api-version"])
     session = Session(flags)
     prefix = f"apis/{resource.group}/{resource.version}" if resource.group else f"api/{resource.version}"
     document = json.decode(session.send("GET", f"/openapi/v3/{prefix}"))
     sys.stdout.write(explain(document, resource, fields, recursive=flags["recursive"]))
     return 0
+
+
+def _named(word: str) -> tuple[Resource, list[str]]:
+    """Return the resource and the fields of ``pod.spec`` or ``leases.coordination.k8s.io``. Raises CommandError."""
+    kind, *fields = word.split(".")
+    resource = find_resource(kind)
+    for other in RESOURCES:
+        group = other.group.split(".")
+        if other.plural == resource.plural and other.group and fields[: len(group)] == group:
+            return other, fields[len(group) :]
+    return resource, fields
+
+
+def _in_version(resource: Resource, version: str) -> Resource:
+    """Return the resource in the version that ``--api-version`` names. Raises CommandError."""
+    if not version:
+        return resource
+    for other in RESOURCES:
+        if other.plural == resource.plural and other.api_version == version:
+            return other
+    group, _, name = version.rpartition("/")
+    raise CommandError(f'couldn\'t find resource for "{group}/{name}, Resource={resource.plural}"')
 
 
 def explain(document: Object, resource: Resource, fields: list[str], *, recursive: bool) -> str:
@@ -101,19 +128,30 @@ def _fields(schema: Object, schemas: Object, *, level: int, recursive: bool, see
         yield told
         inner = _object_of(field, schemas)
         if recursive:
-            choices = inner.get("enum") or field.get("enum")
+            choices = _choices(field, inner)
             if choices:
-                yield f"{indent}enum: {', '.join(str(c) for c in choices)}"
+                yield _enum_line(indent, choices)
             key = _reference(field) or _reference(field.get("items") or {})
             if inner.get("properties") and key not in seen:
                 yield from _fields(inner, schemas, level=level + 1, recursive=True, seen=(*seen, key))
         else:
-            choices = inner.get("enum") or field.get("enum")
+            choices = _choices(field, inner)
             if choices:
-                yield f"{indent}enum: {', '.join(str(c) for c in choices)}"
+                yield _enum_line(indent, choices)
             text = field.get("description") or inner.get("description") or "<no description>"
             yield from (f"{indent}  {line}" for line in wrap(text))
             yield ""
+
+
+def _choices(field: Object, inner: Object) -> Sequence[Any]:
+    """Return the values that a field may have; what the items of a list may be is not told here."""
+    found: Sequence[Any] = () if field.get("type") == "array" else inner.get("enum") or field.get("enum") or ()
+    return found
+
+
+def _enum_line(indent: str, choices: Sequence[Any]) -> str:
+    shown = [str(choice) or '""' for choice in choices[:_MOST_CHOICES]]
+    return f"{indent}enum: {', '.join(shown)}{', ....' if len(choices) > _MOST_CHOICES else ''}"
 
 
 def _enumeration(schema: Object) -> list[str]:
@@ -141,7 +179,7 @@ def type_of(schema: Object, schemas: Object) -> str:
         target = schemas[reference]
         if target.get("properties") or not target.get("type") or target.get("type") == "object":
             return reference.rpartition(".")[2]
-        return reference.rpartition(".")[2] if target.get("type") == "string" and False else _simple(target, reference)
+        return _simple(target, reference)
     if schema.get("type") == "array":
         return "[]" + type_of(schema.get("items") or {}, schemas)
     values = schema.get("additionalProperties")
@@ -172,11 +210,14 @@ def wrap(text: str, width: int = _WIDTH - 4) -> list[str]:
             lines.append("")
             continue
         current, *words = paragraph.split(" ")
+        broken = False
         for word in words:
             if current and len(current) + 1 + len(word) > width:
-                lines.append(current)
-                current = word
+                lines.append(current.rstrip())
+                current, broken = word, True
+            elif broken and not current:
+                current = word  # spaces where a line was broken are gone
             else:
                 current = f"{current} {word}"
-        lines.append(current)
+        lines.append(current.rstrip())
     return lines

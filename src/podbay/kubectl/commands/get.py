@@ -11,11 +11,12 @@ from podbay.api.errors import NotFound, StatusError
 from podbay.client.requests import path
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.manifests import read_manifests
-from podbay.kubectl.printers.table import TableOptions, table_rows, table_text
+from podbay.kubectl.printers.shown import Shown
+from podbay.kubectl.printers.table import TableOptions, table_text
 from podbay.kubectl.selection import Selected, selected
-from podbay.kubectl.session import Object, Session, server_error
+from podbay.kubectl.session import Object, Session, list_error, server_error
 from podbay.wire import json
+from podbay.wire.http import JSON
 
 TABLE: Final = (
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
@@ -40,27 +41,60 @@ FLAGS: Final = (
     Flag(name="show-managed-fields", kind="bool", default=False),
     Flag(name="allow-missing-template-keys", kind="bool", default=True),
     Flag(name="server-print", kind="bool", default=True),
+    Flag(name="output-watch-events", kind="bool", default=False),
+    Flag(name="subresource", default=""),
+    Flag(name="template", default=""),
+    Flag(name="kustomize", short="k", default=""),
 )
 
 
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
-    session = Session(flags)
+    watches = flags["watch"] or flags["watch-only"]
+    if flags["output-watch-events"] and not watches:
+        raise CommandError("--output-watch-events option can only be used with --watch or --watch-only")
     if flags["raw"]:
-        sys.stdout.buffer.write(session.send("GET", flags["raw"], accept="application/json, */*"))
-        return 0
+        return _raw(flags)
+    session = Session(flags)
+    flags.values["output"] = output_of(flags)
+    if flags["show-labels"] and flags["output"] not in ("", "wide"):
+        format_name = str(flags["output"]).partition("=")[0]
+        raise CommandError(f"--show-labels option cannot be used with {format_name} printer")
     targets = _targets(flags, session)
-    if flags["watch"] or flags["watch-only"]:
-        return _watch(session, flags, targets)
+    if watches:
+        from podbay.kubectl.commands.get_watch import watch
+
+        return watch(session, flags, targets)
     if flags["output"] in ("", "wide"):
         return _tables(session, flags, targets)
     return _documents(session, flags, targets)
 
 
+def _raw(flags: Parsed) -> int:
+    if flags.words or flags["filename"]:
+        raise CommandError("arguments may not be passed when --raw is specified")
+    if flags["watch"] or flags["watch-only"]:
+        raise CommandError("--raw may not be specified with --watch or --watch-only")
+    if not flags["raw"].startswith("/"):
+        raise CommandError(f'--raw must be a valid URL path: parse "{flags["raw"]}": invalid URI for request')
+    for chunk in Session(flags).stream(flags["raw"], accept="application/json, */*"):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    return 0
+
+
 def _targets(flags: Parsed, session: Session) -> list[tuple[Selected, str]]:
     """Return what is wanted with its namespace. Raises CommandError."""
+    if flags["kustomize"]:
+        raise CommandError("podbay does not support kustomize: build the objects with it and give them to -f -")
     if flags["filename"]:
+        if flags.words:
+            raise CommandError(
+                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
+            )
+        from podbay.kubectl.manifests import read_manifests
+
         found = []
         for manifest in read_manifests(flags["filename"], recursive=flags["recursive"]):
             metadata = manifest.obj.get("metadata") or {}
@@ -81,11 +115,14 @@ def _targets(flags: Parsed, session: Session) -> list[tuple[Selected, str]]:
         raise CommandError("a resource cannot be retrieved by name across all namespaces")
     if named and flags["selector"]:
         raise CommandError("name cannot be provided when a selector is specified")
+    if flags["subresource"] and not all(target.name for target in chosen):
+        raise CommandError("subresource cannot be used when bulk resources are specified")
     everywhere = flags["all-namespaces"]
     return [(target, "" if everywhere else session.namespace_for(target.resource)) for target in chosen]
 
 
-def _query(flags: Parsed) -> dict[str, Any]:
+def selectors(flags: Parsed) -> dict[str, Any]:
+    """Return the query that selects by labels and fields."""
     return {
         "labelSelector": flags["selector"] or None,
         "fieldSelector": flags["field-selector"] or None,
@@ -98,7 +135,7 @@ def _tables(session: Session, flags: Parsed, targets: Sequence[tuple[Selected, s
     code, printed, found_any, groups = 0, False, False, _grouped(targets)
     for group in groups:
         resource = group[0][0].resource
-        options = _options(flags, resource, many=many)
+        options = table_options(flags, resource, many=many)
         merged: Object | None = None
         for target, namespace in group:
             try:
@@ -140,7 +177,8 @@ def _grouped(targets: Sequence[tuple[Selected, str]]) -> list[list[tuple[Selecte
     return groups
 
 
-def _options(flags: Parsed, resource: Any, *, many: bool) -> TableOptions:
+def table_options(flags: Parsed, resource: Any, *, many: bool) -> TableOptions:
+    """Return how a resource's tables are shown."""
     prefix = ""
     if many:
         prefix = f"{resource.singular}.{resource.group}" if resource.group else resource.singular
@@ -155,15 +193,22 @@ def _options(flags: Parsed, resource: Any, *, many: bool) -> TableOptions:
 
 
 def _table(session: Session, flags: Parsed, target: Selected, namespace: str) -> Object:
-    query = {} if target.name else _query(flags)
+    query = {} if target.name else selectors(flags)
     if flags["sort-by"]:
         query["includeObject"] = "Object"
     elif not target.name and flags["chunk-size"]:
         query["limit"] = flags["chunk-size"]
-    url = path(target.resource, namespace=namespace, name=target.name)
-    table: Object = json.decode(session.send("GET", url, query, accept=TABLE))
+    url = path(target.resource, namespace=namespace, name=target.name, subresource=flags["subresource"])
+    try:
+        table: Object = json.decode(session.send("GET", url, query, accept=TABLE if flags["server-print"] else JSON))
+    except StatusError as error:
+        raise error if target.name else list_error(error, target.resource, query) from None
+    if "columnDefinitions" not in table:
+        table = plain_table(table)
     while (table.get("metadata") or {}).get("continue"):
-        page = json.decode(session.send("GET", url, {**query, "continue": table["metadata"]["continue"]}, accept=TABLE))
+        following = {**query, "continue": table["metadata"]["continue"]}
+        page = json.decode(session.send("GET", url, following, accept=TABLE if flags["server-print"] else JSON))
+        page = page if "columnDefinitions" in page else plain_table(page)
         table = {**table, "metadata": page["metadata"], "rows": table["rows"] + page["rows"]}
     return table
 
@@ -194,18 +239,18 @@ def _natural(text: str) -> Any:
 def _documents(session: Session, flags: Parsed, targets: Sequence[tuple[Selected, str]]) -> int:
     from podbay.kubectl.printers.objects import printer
 
-    show = printer(flags["output"])
+    show = printer(flags["output"], show=shown(flags))
     code = 0
     objects: list[Object] = []
     single = len(targets) == 1 and bool(targets[0][0].name)
     for target, namespace in targets:
         try:
             if target.name:
-                objects.append(session.get(target.resource, target.name, namespace))
+                url = path(target.resource, namespace=namespace, name=target.name, subresource=flags["subresource"])
+                objects.append(json.decode(session.send("GET", url)))
             else:
-                objects += session.list(target.resource, namespace, {**_query(flags), "limit": flags["chunk-size"]})[
-                    "items"
-                ]
+                query = {**selectors(flags), "limit": flags["chunk-size"] or None}
+                objects += session.list(target.resource, namespace, query)["items"]
         except StatusError as error:
             if isinstance(error, NotFound) and flags["ignore-not-found"]:
                 continue
@@ -225,56 +270,38 @@ def _documents(session: Session, flags: Parsed, targets: Sequence[tuple[Selected
     return code
 
 
-def _watch(session: Session, flags: Parsed, targets: Sequence[tuple[Selected, str]]) -> int:
-    if len(targets) != 1:
-        raise CommandError("you may only specify a single resource type")
-    target, namespace = targets[0]
-    as_table = flags["output"] in ("", "wide")
-    query = _query(flags)
-    if target.name:
-        query["fieldSelector"] = f"metadata.name={target.name}"
-    url = path(target.resource, namespace=namespace)
-    accept = TABLE if as_table else "application/json"
-    if target.name:
-        session.get(target.resource, target.name, namespace)
-    first = json.decode(session.send("GET", url, {**query, "limit": None}, accept=accept))
-    options = _options(flags, target.resource, many=False)
-    definitions = first.get("columnDefinitions") or []
-    show = None
-    if not as_table:
-        from podbay.kubectl.printers.objects import printer
+def plain_table(answer: Object) -> Object:
+    """Return a Table of names and ages, for objects that the server did not print."""
+    from datetime import UTC, datetime
 
-        show = printer(flags["output"])
-    printed = False
-    if not flags["watch-only"]:
-        if show is None and first["rows"]:
-            sys.stdout.write(table_text(first, options, definitions))
-            printed = True
-        elif show is not None:
-            for item in first["items"]:
-                sys.stdout.write(
-                    show({"apiVersion": target.resource.api_version, "kind": target.resource.kind, **item})
-                )
-    sys.stdout.flush()
-    since = {**query, "resourceVersion": first["metadata"]["resourceVersion"]}
-    for frame in session.frames(url, since, accept=accept):
-        if frame["type"] == "BOOKMARK":
-            continue
-        if frame["type"] == "ERROR":
-            raise StatusError.of(frame["object"])
-        if show is not None:
-            sys.stdout.write(show(frame["object"]))
-        else:
-            definitions = frame["object"].get("columnDefinitions") or definitions
-            if not printed and not flags["no-headers"]:
-                sys.stdout.write(table_text(frame["object"], options, definitions))
-            else:
-                from podbay.kubectl.printers.columns import columns
+    from podbay.wire.table.columns import human_duration
+    from podbay.wire.times import parse_time
 
-                sys.stdout.write(columns(table_rows(frame["object"], options, definitions)))
-            printed = True
-        sys.stdout.flush()
-    return 0
+    items, now = answer.get("items", [answer]), datetime.now(UTC)
+    ages = [human_duration((now - parse_time(item["metadata"]["creationTimestamp"])).total_seconds()) for item in items]
+    return {
+        "columnDefinitions": [{"name": "Name", "type": "string"}, {"name": "Age", "type": "string"}],
+        "metadata": answer.get("metadata") or {},
+        "rows": [
+            {"cells": [item["metadata"]["name"], age], "object": item} for item, age in zip(items, ages, strict=True)
+        ],
+    }
+
+
+def output_of(flags: Parsed) -> str:
+    """Return the output format; ``--template`` alone means a Go template."""
+    if flags["template"] and flags["output"] in ("", "go-template", "template"):
+        return f"go-template={flags['template']}"
+    return str(flags["output"])
+
+
+def shown(flags: Parsed) -> Shown:
+    """Return what the flags say about documents."""
+    return Shown(
+        managed_fields=flags["show-managed-fields"],
+        allow_missing=flags["allow-missing-template-keys"],
+        headers=not flags["no-headers"],
+    )
 
 
 def _failed(error: StatusError) -> int:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from podbay.api.errors import NotFound, StatusError
-from podbay.api.resources import PODS
+from podbay.api.resources import NAMESPACES, PODS
 from podbay.client.requests import path
 from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.pods import containers_of
-from podbay.kubectl.session import Object, Session
+from podbay.kubectl.pods import DEFAULT_CONTAINER, containers_of
+from podbay.kubectl.session import Object, Session, find_resource
 from podbay.wire.times import parse_time
 
 FLAGS: Final = (
@@ -31,8 +31,9 @@ FLAGS: Final = (
     Flag(name="ignore-errors", kind="bool", default=False),
     Flag(name="max-log-requests", kind="int", default=5),
     Flag(name="pod-running-timeout", kind="duration", default=20.0),
+    Flag(name="insecure-skip-tls-verify-backend", kind="bool", default=False),
 )
-DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+_LINES_EACH: Final = 10  # how much of each log is printed when a selector chose them
 
 
 def run(words: list[str]) -> int:
@@ -40,48 +41,65 @@ def run(words: list[str]) -> int:
     flags = parse(FLAGS, words)
     session = Session(flags)
     query = _query(flags)
-    if flags["selector"]:
-        pods: Sequence[Object] = session.list(PODS, session.namespace, {"labelSelector": flags["selector"]})["items"]
-        if "tail" not in flags.given:
-            query["tailLines"] = 10
-        if not pods:
-            sys.stderr.write(f"No resources found in {session.namespace} namespace.\n")
-            return 0
-    else:
-        if not flags.words:
-            raise UsageError(
-                "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a"
-                " required argument for the logs command"
-            )
-        kind, slash, name = flags.words[0].partition("/")
-        if slash and kind not in ("pod", "pods", "po"):
-            raise CommandError(f"cannot get the logs from {kind}: selector for {kind} not implemented")
-        if len(flags.words) > 1 and not flags["container"]:
-            flags.values["container"] = flags.words[1]
-        try:
-            pods = [session.get(PODS, name if slash else kind, session.namespace)]
-        except NotFound as error:
-            raise CommandError(
-                f'error from server (NotFound): {error.message} in namespace "{session.namespace}"'
-            ) from None
+    pods = _pods(session, flags, query)
+    if not pods:
+        sys.stderr.write(f"No resources found in {session.namespace} namespace.\n")
+        return 0
     wanted = [(pod, container) for pod in pods for container in _containers(pod, flags)]
-    if flags["follow"] and len(wanted) > flags["max-log-requests"]:
+    if flags["follow"] and len(wanted) > max(flags["max-log-requests"], 1):
         raise CommandError(
             f"you are attempting to follow {len(wanted)} log streams, but maximum allowed concurrency is"
             f" {flags['max-log-requests']}, use --max-log-requests to increase the limit"
         )
     if flags["follow"] and len(wanted) > 1:
         return _follow_all(flags, wanted, query)
-    code = 0
     for pod, container in wanted:
         try:
             _print(session, flags, pod, container, query)
         except StatusError as error:
             if not flags["ignore-errors"]:
                 raise
-            sys.stderr.write(f"error: {error.message}\n")
-            code = 0
-    return code
+            sys.stdout.write(f"error: {error.message}\n")
+    return 0
+
+
+def _pods(session: Session, flags: Parsed, query: dict[str, Any]) -> Sequence[Object]:
+    """Return the pods that a command line means. Raises CommandError."""
+    words = flags.words
+    if flags["selector"]:
+        if words:
+            raise UsageError("only a selector (-l) or a POD name is allowed", command="logs")
+        if "tail" not in flags.given:
+            query["tailLines"] = _LINES_EACH
+        found: Sequence[Object] = session.list(PODS, session.namespace, {"labelSelector": flags["selector"]})["items"]
+        return found
+    if not words or len(words) > 2:
+        raise UsageError(
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a"
+            " required argument for the logs command"
+        )
+    if len(words) == 2:
+        if flags["container"]:
+            raise CommandError("only one of -c or an inline [CONTAINER] arg is allowed")
+        flags.values["container"] = words[1]
+    if flags["all-containers"] and flags["container"]:
+        raise CommandError(f"--all-containers=true should not be specified with container name {flags['container']}")
+    kind, slash, name = words[0].partition("/")
+    resource = find_resource(kind) if slash else PODS
+    if resource is not PODS:
+        kind = f"*{resource.version}.{resource.kind}"
+        raise CommandError(f"cannot get the logs from {kind}: selector for {kind} not implemented")
+    try:
+        return [session.get(PODS, name if slash else kind, session.namespace)]
+    except NotFound as error:
+        told = error.message
+        try:
+            session.get(NAMESPACES, session.namespace)
+        except NotFound as missing:
+            told = missing.message
+        except StatusError:
+            pass
+        raise CommandError(f'error from server (NotFound): {told} in namespace "{session.namespace}"') from None
 
 
 def _query(flags: Parsed) -> dict[str, Any]:
@@ -93,6 +111,10 @@ def _query(flags: Parsed) -> dict[str, Any]:
             parse_time(since_time)
         except ValueError as error:
             raise CommandError(str(error)) from None
+    if "since" in flags.given and flags["since"] <= 0:
+        raise CommandError("--since must be greater than 0")
+    if flags["limit-bytes"] < 0 or ("limit-bytes" in flags.given and not flags["limit-bytes"]):
+        raise CommandError("--limit-bytes must be greater than 0")
     if flags["tail"] < -1:
         raise CommandError("--tail must be greater than or equal to -1")
     return {
@@ -103,6 +125,7 @@ def _query(flags: Parsed) -> dict[str, Any]:
         "sinceSeconds": max(1, round(flags["since"])) if flags["since"] else None,
         "sinceTime": since_time or None,
         "limitBytes": flags["limit-bytes"] or None,
+        "insecureSkipTLSVerifyBackend": True if flags["insecure-skip-tls-verify-backend"] else None,
     }
 
 

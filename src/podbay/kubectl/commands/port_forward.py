@@ -29,6 +29,7 @@ FLAGS: Final = (
 )
 _PROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"
 _READ_BYTES: Final = 64 * 1024
+_MOST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,27 @@ def port_of(word: str, pod: Object) -> Port:
     if len(parts) > 2:
         raise CommandError(f"invalid port format '{word}'")
     local, remote = (parts[0], parts[1]) if len(parts) == 2 else (parts[0], parts[0])
-    if not remote:
-        raise CommandError("remote port cannot be empty")
-    number = int(remote) if remote.isdigit() else _named(remote, pod)
-    if local == remote and not local.isdigit():
-        local = str(number)
-    if local and (not local.isdigit() or int(local) > 65535):
-        raise CommandError(
-            f"error parsing local port '{local}': strconv.ParseUint: parsing \"{local}\": invalid syntax"
-        )
-    if not 0 < number <= 65535:
-        raise CommandError("remote port must be > 0" if not number else f"error parsing remote port '{remote}'")
-    return Port(int(local or 0), number)
+    named = None if remote.isdigit() else _named(remote, pod)
+    if local == remote and named is not None:
+        local = str(named)
+    here = _number("local", local) if local else 0
+    number = _number("remote", remote) if named is None else named
+    if not number:
+        raise CommandError("remote port must be > 0")
+    return Port(here, number)
+
+
+def _number(which: str, text: str) -> int:
+    problem = (
+        ""
+        if text.isdigit() and int(text) <= _MOST_PORT
+        else "value out of range"
+        if text.isdigit()
+        else "invalid syntax"
+    )
+    if problem:
+        raise CommandError(f"error parsing {which} port '{text}': strconv.ParseUint: parsing \"{text}\": {problem}")
+    return int(text)
 
 
 def _named(name: str, pod: Object) -> int:

@@ -13,9 +13,10 @@ from typing import Any, Final
 from podbay.api.errors import NotFound, StatusError
 from podbay.api.resources import PODS
 from podbay.client.requests import path
-from podbay.kubectl.commands.create import dry_run, tell
+from podbay.kubectl.commands.create import SENDING, dry_run, tell
 from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
+from podbay.kubectl.last_applied import annotated
 from podbay.kubectl.session import Object, Session
 from podbay.wire import json
 
@@ -38,8 +39,8 @@ FLAGS: Final = (
     Flag(name="leave-stdin-open", kind="bool", default=False),
     Flag(name="quiet", short="q", kind="bool", default=False),
     Flag(name="pod-running-timeout", kind="duration", default=60.0),
-    Flag(name="output", short="o", default=""),
-    Flag(name="dry-run", default="none", optional="unchanged"),
+    Flag(name="override-type", default="merge"),
+    *(flag for flag in SENDING if flag.name not in ("validate", "field-manager")),
     Flag(name="field-manager", default="kubectl-run"),
 )
 _ENDED: Final = ("Succeeded", "Failed")
@@ -64,9 +65,11 @@ def run(words: list[str]) -> int:
     session = Session(flags)
     if mode == "client":
         if flags["namespace"]:
-            pod["metadata"]["namespace"] = session.namespace
-        tell(flags, pod, "created", mode)
+            pod["metadata"] = {"name": "", "namespace": session.namespace, **pod["metadata"]}
+        tell(flags, pod, "created", mode, typed=True)
         return 0
+    if flags["save-config"]:
+        pod = annotated(pod)
     query = {"dryRun": "All" if mode == "server" else None, "fieldManager": flags["field-manager"]}
     created = json.decode(session.send("POST", path(PODS, namespace=session.namespace), query, body=pod))
     if not attached:
@@ -103,12 +106,12 @@ def pod_from(flags: Parsed) -> Object:
     if flags["port"]:
         container["ports"] = [{"containerPort": int(flags["port"])}]
     labels = labels_of(flags["labels"]) or {"run": name}
-    metadata: Object = {"creationTimestamp": None, "name": name, "labels": labels}
+    metadata: Object = {"name": name, "creationTimestamp": None, "labels": labels}
     if flags["annotations"]:
         metadata["annotations"] = _annotations(flags["annotations"])
-    spec = {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart_policy(flags)}
-    pod: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": {}}
-    return _overridden(pod, flags["overrides"]) if flags["overrides"] else pod
+    spec = {"containers": [container], "restartPolicy": restart_policy(flags), "dnsPolicy": "ClusterFirst"}
+    pod: Object = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec, "status": {}}
+    return _overridden(pod, flags["overrides"], flags["override-type"]) if flags["overrides"] else pod
 
 
 def restart_policy(flags: Parsed) -> str:
@@ -135,13 +138,15 @@ def labels_of(text: str) -> dict[str, str]:
 def _check(flags: Parsed) -> None:
     policy = flags["image-pull-policy"]
     if policy not in ("", "Always", "IfNotPresent", "Never"):
-        raise CommandError(f"invalid image pull policy: {policy}, valid values are: Always, IfNotPresent, Never")
+        raise UsageError(f"invalid image pull policy: {policy}")
     if not flags["image"]:
         raise CommandError('required flag(s) "image" not set' if "image" not in flags.given else "--image is required")
     if not _IMAGE.fullmatch(flags["image"]):
         raise CommandError(f'Invalid image name "{flags["image"]}": invalid reference format')
     if flags["tty"] and not flags["stdin"]:
         raise UsageError("-i/--stdin is required for containers with -t/--tty=true")
+    if flags["expose"] and not flags["port"]:
+        raise UsageError("--port must be set when exposing a service")
     if flags["expose"]:
         raise CommandError("--expose needs services, which podbay does not support yet")
     if flags["port"] and not re.fullmatch(r"[+-]?[0-9]+", flags["port"]):
@@ -162,14 +167,26 @@ def _annotations(pairs: Sequence[str]) -> dict[str, str]:
     return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _overridden(pod: Object, text: str) -> Object:
-    from podbay.api.patch import merge_patch
+def _overridden(pod: Object, text: str, kind: str) -> Object:
+    from podbay.api import schema
+    from podbay.api.patch import PatchError, json_patch, merge_patch, strategic_merge_patch
 
     try:
         patch = json.decode(text.encode())
-    except ValueError as error:
-        raise CommandError(f"Invalid JSON Patch: {error}") from None
-    changed: Object = merge_patch(pod, patch)
+    except ValueError:
+        raise CommandError("Invalid JSON Patch") from None
+    try:
+        match kind:
+            case "merge":
+                changed: Object = merge_patch(pod, patch)
+            case "strategic":
+                changed = strategic_merge_patch(pod, patch, schema.definition("v1", "Pod"))
+            case "json":
+                changed = json_patch(pod, patch)
+            case _:
+                raise CommandError(f"invalid override type: {kind}")
+    except PatchError as error:
+        raise CommandError(str(error)) from None
     return changed
 
 

@@ -1,6 +1,8 @@
 """``uncordon``: let new pods on a node again."""
 
-from podbay.kubectl.commands.cordon import cordon
+from podbay.kubectl.commands.cordon import FLAGS, cordon
+
+__all__ = ["FLAGS", "run"]
 
 
 def run(words: list[str]) -> int:

@@ -42,5 +42,18 @@ def describe_secret(secret: Object, now: datetime) -> str:
     return out.text()
 
 
+def describe_service_account(account: Object, events: Sequence[Object] | None, now: datetime) -> str:
+    """Return the description of a service account."""
+    out = Description(now)
+    out.head(account, namespaced=True)
+    names = [secret["name"] for secret in account.get("imagePullSecrets") or ()]
+    mountable = [secret["name"] for secret in account.get("secrets") or ()]
+    for title, found in (("Image pull secrets", names), ("Mountable secrets", mountable), ("Tokens", [])):
+        out.lines(f"{title}", found)
+    if events is not None:
+        write_events(out, events)
+    return out.text()
+
+
 def _is_token(secret: Object, key: str) -> bool:
     return key == "token" and secret.get("type") == "kubernetes.io/service-account-token"

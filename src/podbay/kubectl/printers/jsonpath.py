@@ -17,6 +17,10 @@ _STEP: Final = re.compile(
 _FILTER: Final = re.compile(r"^\?\((?P<left>.+?)\s*(?:(?P<op>==|!=|<=|>=|<|>)\s*(?P<right>.+?))?\)$")
 
 
+class MissingValue(CommandError):
+    """What a template asks for is not in the data."""
+
+
 class Template:
     """A parsed template."""
 
@@ -55,7 +59,7 @@ def text_of(value: Any) -> str:
     if value is None:
         return "<nil>"
     if isinstance(value, (dict, list)):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     return str(value)
 
 
@@ -163,7 +167,7 @@ def _step(match: re.Match[str], found: list[Any], root: Any, *, allow_missing: b
         return [item for name in names for item in _field(name, found, allow_missing=allow_missing)]
     if index.startswith("?("):
         return [item for value in found if isinstance(value, list) for item in value if _passes(index, item, root)]
-    return [item for value in found for item in _indexed(index, value, allow_missing=allow_missing)]
+    return [item for value in found for item in _indexed(index, value)]
 
 
 def _field(name: str, found: list[Any], *, allow_missing: bool) -> list[Any]:
@@ -174,11 +178,11 @@ def _field(name: str, found: list[Any], *, allow_missing: bool) -> list[Any]:
         elif isinstance(value, dict) and name in value:
             out.append(value[name])
         elif not allow_missing:
-            raise CommandError(f"{name} is not found")
+            raise MissingValue(f"{name} is not found")
     return out
 
 
-def _indexed(index: str, value: Any, *, allow_missing: bool) -> list[Any]:
+def _indexed(index: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         return []
     if ":" in index:
@@ -192,8 +196,8 @@ def _indexed(index: str, value: Any, *, allow_missing: bool) -> list[Any]:
             raise CommandError(f"error parsing jsonpath, invalid array index {part}") from None
         if -len(value) <= number < len(value):
             out.append(value[number])
-        elif not allow_missing:
-            raise CommandError(f"array index out of bounds: index {number}, length {len(value)}")
+        else:
+            raise MissingValue(f"array index out of bounds: index {number}, length {len(value)}")
     return out
 
 

@@ -27,12 +27,13 @@ class TableOptions:
 def table_rows(table: Object, options: TableOptions, definitions: Sequence[Object]) -> list[list[str]]:
     """Return a Table's rows as text, without headers."""
     shown = [i for i, d in enumerate(definitions) if options.wide or not d.get("priority")]
+    named = next((at for at, i in enumerate(shown) if definitions[i]["name"] == "Name"), None)
     rows = []
     for row in table.get("rows") or ():
         cells = [_text(row["cells"][i]) for i in shown]
         metadata = (row.get("object") or {}).get("metadata") or {}
-        if options.kind_prefix and cells:
-            cells[0] = f"{options.kind_prefix}/{cells[0]}"
+        if options.kind_prefix and named is not None:
+            cells[named] = f"{options.kind_prefix}/{cells[named]}"
         if options.with_namespace:
             cells.insert(0, metadata.get("namespace", ""))
         labels = metadata.get("labels") or {}

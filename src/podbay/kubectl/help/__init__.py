@@ -1,0 +1,1 @@
+"""Help: what ``podbay help``, ``podbay COMMAND -h`` and ``podbay options`` print."""
