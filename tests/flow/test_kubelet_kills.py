@@ -127,6 +127,26 @@ async def test_a_hundred_pods_at_once_on_one_node_all_run(cluster: Cluster) -> N
     assert await cluster.runtimes["node-1"].sandboxes() == []
 
 
+async def test_eight_sandboxes_are_made_at_once_and_who_waits_for_a_turn_can_be_deleted(cluster: Cluster) -> None:
+    runtime = cluster.runtimes["node-1"]
+    runtime.timing = Timing(sandbox_s=10)
+    for number in range(20):
+        await cluster.rest.create(PODS, pod(f"p-{number}"), namespace="default")
+    await cluster.settle()
+    assert runtime.calls.count("run_sandbox") == 8
+    begun = {p["metadata"]["name"] for p in (await cluster.rest.list(PODS, namespace="default"))["items"]}
+    await cluster.rest.delete(PODS, "p-19", namespace="default")
+    await cluster.settle()
+    assert begun - {p["metadata"]["name"] for p in (await cluster.rest.list(PODS, namespace="default"))["items"]} == {
+        "p-19"
+    }
+    await cluster.pass_time(10)
+    assert runtime.calls.count("run_sandbox") == 16
+    await cluster.pass_time(20)
+    assert [await cluster.phase(f"p-{number}") for number in range(19)] == ["Running"] * 19
+    assert runtime.calls.count("run_sandbox") == 19
+
+
 async def test_a_node_that_is_full_refuses_what_names_it(empty_cluster: Cluster) -> None:
     await empty_cluster.add_node("node-1", max_pods=1)
     await empty_cluster.create(pod("first"))

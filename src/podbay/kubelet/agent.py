@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 _SAFETY_RELIST_S: Final = 300.0
 _SUBSCRIBED_S: Final = 1.0
 _LOST_S: Final = 2.0
+_SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
 _REMEMBERED: Final = 1000
 
@@ -69,6 +70,7 @@ class Kubelet:
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
+        self.sandbox_slots = asyncio.Semaphore(_SANDBOXES_AT_ONCE)
         self.images = Images(runtime, clock, lambda: self.heartbeat.look_again(_PULLED_S))
         self.observer = Observer(runtime, clock)
         self.status_writer = StatusWriter(rest)

@@ -7,7 +7,8 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upst
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -73,7 +74,8 @@ class Executor:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
                 cgroups.prepare(config.cgroup_parent, pod_resources(pod))
-            sandbox_id = await kubelet.runtime.run_sandbox(config)
+            async with self._turn(kubelet.sandbox_slots):
+                sandbox_id = await kubelet.runtime.run_sandbox(config)
         except (RuntimeFailure, OSError) as error:
             self._worker.tell("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             raise
@@ -203,6 +205,18 @@ class Executor:
         )
         taken = {mount.container_path for mount in found}
         return found + (kubelet.files.mounts(pod, container, attempt, taken) if is_real else [])
+
+    @asynccontextmanager
+    async def _turn(self, slots: asyncio.Semaphore) -> AsyncIterator[None]:
+        """Hold one of some slots for a block; not waited for any longer when the pod is to end. Raises Ending."""
+        if slots.locked():
+            await self._unless_ending(slots.acquire())
+        else:
+            await slots.acquire()
+        try:
+            yield
+        finally:
+            slots.release()
 
     async def _unless_ending(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Wait for something long, and give it up if the pod is to end meanwhile. Raises Ending."""
