@@ -6,6 +6,7 @@ Invariant: nothing reaches a verb that was not authenticated and authorized.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
@@ -50,6 +51,7 @@ _log = logging.getLogger(__name__)
 
 _NAME_LABEL: Final = "kubernetes.io/metadata.name"
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_FINISH_S: Final = 2.0
 _HEALTH: Final = ("livez", "readyz", "healthz")
 _NAMED: Final = ("get", "update", "patch", "delete")
 _VERBS: Final = {
@@ -74,6 +76,9 @@ class ApiServer:
         self.objects = Objects(store, clock, self._activity)
         self.metrics = Metrics()
         self._started = self._ending = False
+        self._answering = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self) -> None:
         """Fill the cache and make the namespaces that every cluster has."""
@@ -85,8 +90,15 @@ class ApiServer:
         self._started = True
 
     async def close(self) -> None:
-        """End every watch. The store stays open: it is its opener's."""
+        """Refuse what comes from now on, end every watch, and let what is being answered finish.
+
+        The store stays open: it is its opener's.
+        """
         self._ending = True
+        self.objects.cache.end_watches()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                await self._idle.wait()
         await self.objects.cache.close()
 
     async def handle(self, request: Request) -> Response:
@@ -94,6 +106,8 @@ class ApiServer:
         info = parse_target(request.method, request.target)
         began = self._clock.monotonic()
         self.metrics.began(info)
+        self._answering += 1
+        self._idle.clear()
         response = Response(status=499)  # what is counted if the client goes away meanwhile
         try:
             with self._activity.working("request"):
@@ -106,6 +120,9 @@ class ApiServer:
             _log.exception("%s %s", request.method, info.path)
             response = _failure(InternalError("Internal error occurred: see the server's log"))
         finally:
+            self._answering -= 1
+            if not self._answering:
+                self._idle.set()
             streams = response.stream is not None or response.upgrade is not None
             self.metrics.ended(info, response.status, self._clock.monotonic() - began, streams=streams)
         if not any(name == "Cache-Control" for name, _ in response.headers):
@@ -123,6 +140,8 @@ class ApiServer:
                 yield entry.object()
 
     async def _answer(self, request: Request, info: RequestInfo) -> Response:
+        if self._ending and not _is_health(info.path):
+            raise ServiceUnavailable("the server is ending", details={"retryAfterSeconds": 1})
         identity = impersonated(authenticate(request, self._config.tokens), request.headers)
         authorize(identity, info, self.pods_of_node)
         if not info.is_resource:
@@ -135,7 +154,7 @@ class ApiServer:
 
     async def _answer_path(self, request: Request, info: RequestInfo) -> Response:
         path = info.path
-        if path.strip("/").partition("/")[0] in _HEALTH:
+        if _is_health(path):
             return health.answer(path, info.query, self._checks(ready=path.startswith("/readyz")))
         if path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/"):
             if self._config.registry is None:
@@ -240,6 +259,10 @@ class ApiServer:
         set_creation_metadata(resource, obj, namespace="", uid=str(uuid.uuid4()), now=self._clock.now())
         prepare_create(resource, obj)
         await self.objects.create(resource, obj)
+
+
+def _is_health(path: str) -> bool:
+    return path.strip("/").partition("/")[0] in _HEALTH
 
 
 def _failure(error: StatusError) -> Response:

@@ -1,9 +1,13 @@
 """The server as a whole: namespaces of its own, routes, health, restart over the same store."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
+from podbay.store.interface import KeyValue
 from podbay.wire import json
 from podbay.wire.http import Headers, Request
 from tests.unit.apiserver.support import ADMIN, MAPS, PODS, Api, config_map, pod
@@ -107,3 +111,27 @@ async def test_who_reads_gets_lines(api: Api) -> None:
     assert json.decode(lines.body) == json.decode(compact.body)
     request = Request(method="GET", target="/api/v1/nodes", headers=Headers([("User-Agent", "curl/8")]), peer=ADMIN)
     assert (await api.server.handle(request)).body == lines.body
+
+
+async def test_a_server_that_ends_finishes_what_it_began_and_takes_nothing_new(api: Api) -> None:
+    put = api.store.put
+    begun, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any, **options: Any) -> KeyValue:
+        begun.set()
+        await may_go_on.wait()
+        return await put(*arguments, **options)
+
+    api.store.put = slow  # type: ignore[method-assign]
+    frames = await api.watch(f"{MAPS}?watch=1")
+    creating = asyncio.ensure_future(api.call("POST", MAPS, config_map("a"), status=201))
+    await begun.wait()
+    closing = asyncio.ensure_future(api.server.close())
+    with pytest.raises(StopAsyncIteration):
+        await frames.next()
+    refused = await api.call("GET", MAPS, status=503)
+    assert (refused["message"], refused["details"]) == ("the server is ending", {"retryAfterSeconds": 1})
+    assert not closing.done()
+    may_go_on.set()
+    await creating
+    await closing

@@ -156,6 +156,10 @@ class Cache:
     async def close(self) -> None:
         """Stop following; every watch ends."""
         await self._scope.close()
+        self._lose(StoreUnavailable("the server is ending"))
+
+    def end_watches(self) -> None:
+        """End every watch; the cache goes on."""
         for end in list(self._ended):
             end()
 
@@ -203,14 +207,17 @@ class Cache:
                     after = self.revision  # a burst that outran the buffer: the store remembers it
         except StoreError as error:
             self.failed = error
-            for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(StoreUnavailable(str(error)))
-            self._waiting.clear()
-            for end in list(self._ended):
-                end()
+            self._lose(error)
             if not isinstance(error, StoreUnavailable):
                 _log.error("the watch cache lost the store: %s", error)
+
+    def _lose(self, error: StoreError) -> None:
+        """Let nobody wait for what will not come."""
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(StoreUnavailable(str(error)))
+        self._waiting.clear()
+        self.end_watches()
 
     def _take(self, change: Change) -> None:
         self.revision = change.revision
