@@ -5,7 +5,8 @@ export PYTHONDONTWRITEBYTECODE :=
 setup:
 	@scripts/setup
 
-test: setup
+test:
+	@scripts/setup tests
 	@scripts/test
 
 test-fast: setup

@@ -166,7 +166,9 @@ def test_the_build_is_pinned_where_it_is_asked_for() -> None:
 
 def test_the_page_lists_what_set_up_installs() -> None:
     script = (ROOT / "scripts" / "setup").read_text("utf-8")
-    named = set(re.findall(r"^want \S+ (\S+)$", script, re.M)) | set(re.findall(r"\|\| want \S+ (\S+)$", script, re.M))
+    named = set(re.findall(r"^ *want \S+ (\S+)$", script, re.M)) | set(
+        re.findall(r"\|\| want \S+ (\S+)$", script, re.M)
+    )
     named |= set(re.findall(r'need="\$need ([a-z][\w-]+)"', script))
     assert set(table("The machine's packages")) == named
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import RuntimeFailure
+from podbay.kubelet import cgroups
 from podbay.lib.clock import RealClock
-from podbay.standalone.containerd import SANDBOX_IMAGE, binary, cni_directory, low_level_runtime
+from podbay.standalone.containerd import SANDBOX_IMAGE
 from podbay.standalone.images import recipes
 from podbay.standalone.images.debian import busybox_files
 from podbay.standalone.images.layer import build
+from podbay.standalone.machine import binary, cni_directory, oci_runtime_path
 
 BUSYBOX = "docker.io/library/busybox:latest"
 
@@ -71,7 +73,7 @@ state = "{self.directory}/state"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      BinaryName = "{low_level_runtime()}"
+      BinaryName = "{oci_runtime_path()}"
 """
         )
 
@@ -116,6 +118,7 @@ state = "{self.directory}/state"
             point = line.split()[4]
             if point.startswith(f"{self.directory}/"):
                 subprocess.run(["umount", "-l", point], capture_output=True, check=False)
+        cgroups.remove(f"/{self.bridge}")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     async def _answering(self) -> None:

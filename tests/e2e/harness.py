@@ -51,6 +51,7 @@ class RealCluster:
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
+        self.context = f"podbay-{name}"
         self.directory = directory
         # A server runs in another directory: a relative PYTHONPATH would give it another podbay than the tested one.
         ours = {"KUBECONFIG": str(directory / "kubeconfig"), "HOME": str(directory), "PYTHONPATH": str(ROOT / "src")}

@@ -18,7 +18,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,7 @@ from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
 from podbay.lib.clock import RealClock
 from podbay.serving.door import serve
+from podbay.standalone.credentials import Credentials
 from podbay.standalone.pki import Pki
 from podbay.store.memory import MemoryStore
 from tests.e2e.harness import NEWEST, kubectl_path
@@ -137,7 +137,8 @@ def _plain(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("parity")
-    pki = Pki(home / "pki", datetime.now(UTC))
+    pki = Pki(home / "pki", RealClock())
+    credentials = Credentials(pki.ca.certificate)
     started, address, stop = threading.Event(), [""], asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -146,7 +147,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         store = MemoryStore(clock)
         api = ApiServer(store, clock, ApiServerConfig())
         await api.start()
-        tls = pki.server_context(pki.server("server", "server", [], ["127.0.0.1"]))
+        tls = credentials.server_context(pki.server(pki.pair("server"), "server", [], ["127.0.0.1"]))
         door = await serve(api.handle, host="127.0.0.1", port=0, tls=tls, limit_bytes=3 << 20)
         address[0] = f"https://127.0.0.1:{door.port}"
         started.set()
@@ -158,7 +159,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()
     assert started.wait(30), "the API server did not start"
-    config = pki.client_config(address[0], pki.client("admin", "admin", ["system:masters"]))
+    config = credentials.client_config(address[0], pki.client(pki.pair("admin"), "admin", ["system:masters"]))
     ca, cert, key = (
         base64.b64encode(pem).decode() for pem in (config.ca_pem, config.client_cert_pem, config.client_key_pem)
     )

@@ -10,8 +10,8 @@ import pytest
 from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import ContainerConfig, ContainerState, RuntimeFailure, SandboxConfig
 from podbay.lib.clock import RealClock
-from podbay.standalone.containerd import low_level_runtime
 from podbay.standalone.leftovers import ContainerdPlace, sweep_leftovers
+from podbay.standalone.machine import oci_runtime_path
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd, private_containerd
 
 pytestmark = pytest.mark.e2e
@@ -80,7 +80,8 @@ async def test_kills_in_the_middle_leave_nothing_and_touch_nothing_that_runs(con
             socket=containerd.socket,
             addresses=containerd.directory / "addresses",
             pid=containerd.pid,
-            low_level_runtime=low_level_runtime(),
+            oci_runtime=oci_runtime_path(),
+            cgroup=f"/{containerd.bridge}",
         )
         removed = await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
         try:

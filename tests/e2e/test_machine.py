@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podbay.kubelet import cgroups
-from podbay.standalone.containerd import cni_directory, low_level_runtime
+from podbay.standalone.machine import catatonit, cni_directory, oci_runtime_path
 from tests.e2e.harness import VERSIONS, kubectl_path
 
 
@@ -24,14 +24,29 @@ def test_this_kubectl_is_there(version: str) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    ["containerd", "ctr", "ip", "nft", "iptables", "nsenter", "mount", "umount", "mkfs.ext4", "apt-get"],
-)
+    [
+        "containerd",
+        "ctr",
+        "runc",
+        "crun",
+        "ip",
+        "ss",
+        "nft",
+        "iptables",
+        "nsenter",
+        "mount",
+        "umount",
+        "mkfs.ext4",
+        "apt-get",
+    ],
+)  # fmt: skip
 def test_this_program_is_there(program: str) -> None:
     assert shutil.which(program), f"{program} is not installed"
 
 
 def test_a_low_level_runtime_and_the_network_plugins_are_there() -> None:
-    assert low_level_runtime()
+    assert oci_runtime_path()
+    assert catatonit()
     assert {"bridge", "host-local", "portmap", "loopback"} <= {path.name for path in cni_directory().iterdir()}
 
 

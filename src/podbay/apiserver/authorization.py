@@ -61,6 +61,11 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(("patch", "update"), ("",), ("nodes/status", "pods/status")),
         Rule(("delete", "get", "list", "watch"), ("",), ("pods",)),
     ),
+    "system:serviceaccount:kube-system:route-controller": (
+        _EVENTS,
+        Rule(("list", "watch"), ("",), ("nodes",)),
+        Rule(("patch",), ("",), ("nodes/status",)),
+    ),
     "system:serviceaccount:kube-system:pod-garbage-collector": (
         Rule(("delete", "get", "list", "watch"), ("",), ("pods",)),
         Rule(_READ, ("",), ("nodes",)),

@@ -46,10 +46,37 @@ def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT) -> None:
 
 def pods_under(parent: str) -> set[str]:
     """Return the uids of pods that have a cgroup under a parent, in any hierarchy."""
+    return {name[3:] for name in children(parent) if name.startswith("pod")}
+
+
+def join(path: str, pid: int) -> None:
+    """Put a process into a cgroup, made if it is not there, in every hierarchy that lets it."""
+    for root in hierarchies():
+        if not (root / "cgroup.procs").exists():
+            continue  # nothing is mounted there: a mount namespace may hide a hierarchy
+        # Version 1's cpuset takes nobody before it was given processors; its limits are not needed here.
+        with contextlib.suppress(OSError):
+            directory = root / path.lstrip("/")
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "cgroup.procs").write_text(str(pid))
+
+
+def processes(path: str) -> set[int]:
+    """Return the processes in a cgroup and below it, in any hierarchy."""
+    found: set[int] = set()
+    for root in hierarchies():
+        for directory, _, _ in os.walk(root / path.lstrip("/")):
+            with contextlib.suppress(OSError):
+                found |= {int(line) for line in Path(directory, "cgroup.procs").read_text().split()}
+    return found - {0}  # 0 is a process of another pid namespace
+
+
+def children(path: str) -> set[str]:
+    """Return the names of the cgroups right below one, in any hierarchy."""
     found: set[str] = set()
     for root in hierarchies():
         with contextlib.suppress(OSError):
-            found |= {e.name[3:] for e in (root / parent.lstrip("/")).iterdir() if e.name.startswith("pod")}
+            found |= {entry.name for entry in (root / path.lstrip("/")).iterdir() if entry.is_dir()}
     return found
 
 

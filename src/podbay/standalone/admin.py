@@ -1,29 +1,39 @@
 """The administrator's way into a cluster from the command line: one request at a time.
 
-Takes a cluster; gives plain answers. Used while a cluster comes up, and to push images.
+Takes a cluster, whose server made the certificate; gives plain answers. Used while a cluster comes up, and to push
+images.
 """
 
-import datetime as dt
 import http.client
 import json
-import ssl
 from typing import Any
 
 from podbay.client.configuration import ClientConfig
-from podbay.standalone.cluster import Cluster, ClusterError
-from podbay.standalone.pki import Pki
+from podbay.standalone.cluster import Cluster
+from podbay.standalone.credentials import Credentials
+from podbay.standalone.errors import ClusterError
+
+NAME = "admin"
 
 
 class Admin:
     """A connection to a cluster's API server as its administrator."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._port = cluster.settings().port
-        pki = Pki(cluster.pki, dt.datetime.now(dt.UTC))
-        pair = pki.client("admin", "kubernetes-admin", ["system:masters"])
-        self.config: ClientConfig = pki.client_config(f"https://127.0.0.1:{self._port}", pair)
-        self._tls: ssl.SSLContext = pki.client_context(pair)
         self._connection: http.client.HTTPSConnection | None = None
+
+    def config(self) -> ClientConfig:
+        """Return how to reach the server as its administrator. Raises ClusterError if that cannot be read."""
+        try:
+            credentials = Credentials(self._cluster.node(1).ca)
+            return credentials.client_config(f"https://127.0.0.1:{self._port}", self._cluster.pair(NAME))
+        except PermissionError as error:
+            raise ClusterError(f"{error.filename} cannot be read: run podbay with sudo") from None
+        except OSError as error:
+            hint = f"start the cluster with `podbay up{self._cluster.flag}`"
+            raise ClusterError(f"the administrator's certificate is not there ({error}): {hint}") from None
 
     def send(
         self,
@@ -34,12 +44,12 @@ class Admin:
         *,
         timeout_s: float = 60.0,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request; return status, headers in lower case, and body. Raises OSError."""
+        """Send one request; return status, headers in lower case, and body. Raises ClusterError, OSError."""
         for fresh in (False, True):
             if self._connection is None or fresh:
                 self.close()
                 self._connection = http.client.HTTPSConnection(
-                    "127.0.0.1", self._port, context=self._tls, timeout=timeout_s
+                    "127.0.0.1", self._port, context=self.config().tls_context(), timeout=timeout_s
                 )
             try:
                 self._connection.request(method, path, body or None, headers or {})
@@ -65,7 +75,7 @@ class Admin:
         """Tell whether the API server says that it is ready."""
         try:
             return self.send("GET", "/readyz", timeout_s=2.0)[0] == 200
-        except OSError:
+        except (ClusterError, OSError):
             return False
 
     def close(self) -> None:

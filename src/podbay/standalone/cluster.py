@@ -7,14 +7,21 @@ Invariant: ``state`` outlives a reboot, ``run`` does not need to; settings are w
 import contextlib
 import hashlib
 import ipaddress
-import json
 import os
 import re
-import socket
-import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
+
+from podbay.standalone.allocation import free_port, free_range, routed_networks
+from podbay.standalone.credentials import Pair
+from podbay.standalone.errors import ClusterError
+from podbay.standalone.locks import holding
+from podbay.standalone.node_place import NodePlace
+from podbay.standalone.settings import Settings, parse_settings
+
+__all__ = ["DEFAULT", "Cluster", "ClusterError", "NodePlace", "Settings", "others"]
 
 STATE_ROOT: Final = Path(os.environ.get("PODBAY_STATE", "/var/lib/podbay"))
 RUN_ROOT: Final = Path(os.environ.get("PODBAY_RUN", "/run/podbay"))
@@ -23,21 +30,6 @@ DEFAULT: Final = "default"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 _PORTS: Final = range(6443, 6543)
 _KUBELET_PORTS: Final = range(10250, 10350)
-
-
-class ClusterError(Exception):
-    """Something a user can put right; the message says how."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What was decided when a cluster was made."""
-
-    port: int
-    kubelet_port: int
-    cluster_cidr: str
-    node_cidr: str
-    nodes: int = 1
 
 
 class Cluster:
@@ -58,6 +50,11 @@ class Cluster:
         return "podbay" if self.name == DEFAULT else f"podbay-{self.name}"
 
     @property
+    def flag(self) -> str:
+        """Return what names the cluster on a command line, for hints."""
+        return "" if self.name == DEFAULT else f" --name {self.name}"
+
+    @property
     def store(self) -> Path:
         """Return the store's file."""
         return self.state / "store.db"
@@ -71,6 +68,10 @@ class Cluster:
     def pki(self) -> Path:
         """Return the directory of keys and certificates."""
         return self.state / "pki"
+
+    def pair(self, name: str) -> Pair:
+        """Return the files of a certificate of the control plane's."""
+        return Pair(self.pki / f"{name}.crt", self.pki / f"{name}.key")
 
     @property
     def kubeconfig(self) -> Path:
@@ -92,6 +93,16 @@ class Cluster:
         """Return the file that names the server's process."""
         return self.run / "server.pid"
 
+    @property
+    def own_cgroup(self) -> str:
+        """Return the cgroup of the cluster's own processes; the pods' are beside it."""
+        return f"{self.cgroup}/system"
+
+    @property
+    def mount_namespace(self) -> Path:
+        """Return the file that pins the mount namespace, where the cluster needs one of its own."""
+        return self.run / "ns" / "mnt"
+
     def bridge(self, index: int) -> str:
         """Return the name of a node's pod bridge."""
         return f"pb{self.hash}{index}"
@@ -106,134 +117,79 @@ class Cluster:
         """Return the name of its nftables table."""
         return f"podbay-{self.hash}"
 
-    def node(self, index: int) -> "NodePlace":
+    def node(self, index: int) -> NodePlace:
         """Return where a node of this cluster lives; index 1 is the first."""
         return NodePlace(self, index)
+
+    def places(self) -> list[NodePlace]:
+        """Return the places of all nodes that have files here, whatever the settings say, the first at least."""
+        indexes = {1}
+        for root in (self.state, self.run):
+            for entry in root.glob("node-*"):
+                with contextlib.suppress(ValueError):
+                    indexes.add(int(entry.name.removeprefix("node-")))
+        return [NodePlace(self, index) for index in sorted(indexes)]
 
     def exists(self) -> bool:
         """Tell whether the cluster was made."""
         return (self.state / "cluster.json").exists()
 
     def settings(self) -> Settings:
-        """Return the settings. Raises ClusterError if there is no such cluster."""
+        """Return the settings. Raises ClusterError if there is no such cluster, or if its file is broken."""
+        path = self.state / "cluster.json"
         try:
-            return Settings(**json.loads((self.state / "cluster.json").read_text()))
-        except FileNotFoundError:
+            return parse_settings(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            raise ClusterError(f"there is no cluster {self.name!r}: make it with `podbay up{self.flag}`") from None
+        except PermissionError:
+            raise ClusterError(f"{path} cannot be read: run podbay with sudo") from None
+        except ValueError as error:
             raise ClusterError(
-                f"there is no cluster {self.name!r}: make it with `podbay up --name {self.name}`"
+                f"{path} is broken ({error}): restore it, or remove the cluster with `podbay destroy{self.flag}`"
             ) from None
 
-    def make(self, *, nodes: int) -> Settings:
-        """Decide and write the settings of a new cluster."""
+    def make(self, *, nodes: int, oci_runtime: str = "runc", runtime_endpoint: str = "") -> Settings:
+        """Decide and write the settings of a new cluster. Raises ClusterError."""
         for directory in (self.state, self.run, self.log):
             directory.mkdir(parents=True, exist_ok=True, mode=0o755)
-        taken = [settings for settings in others(self.name)]
-        settings = Settings(
-            port=_free_port(_PORTS, {s.port for s in taken}),
-            kubelet_port=_free_port(_KUBELET_PORTS, {s.kubelet_port for s in taken}),
-            cluster_cidr=_free_range(244, {s.cluster_cidr for s in taken}),
-            node_cidr=_free_range(200, {s.node_cidr for s in taken}, prefix=24),
-            nodes=nodes,
-        )
-        self.write(settings)
+        with holding(STATE_ROOT):  # two clusters that are made at once must not choose the same
+            taken = others(self.name)
+            used = routed_networks()
+            used += [ipaddress.ip_network(cidr) for s in taken for cidr in (s.cluster_cidr, s.node_cidr)]
+            cluster_cidr = free_range(244, used, prefix=16)
+            settings = Settings(
+                port=free_port(_PORTS, {s.port for s in taken}),
+                kubelet_port=free_port(_KUBELET_PORTS, {s.kubelet_port for s in taken}),
+                cluster_cidr=cluster_cidr,
+                node_cidr=free_range(200, [*used, ipaddress.ip_network(cluster_cidr)], prefix=24),
+                nodes=nodes,
+                oci_runtime=oci_runtime,
+                runtime_endpoint=runtime_endpoint,
+            )
+            self.write(settings)
         return settings
 
     def write(self, settings: Settings) -> None:
         """Write the settings, whole or not at all."""
         partial = self.state / "cluster.json.partial"
-        partial.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+        with partial.open("w") as file:
+            file.write(settings.text())
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self.state / "cluster.json")
 
-
-class NodePlace:
-    """Where one node of a cluster lives: names and directories."""
-
-    def __init__(self, cluster: Cluster, index: int) -> None:
-        self.cluster = cluster
-        self.index = index
-
-    @property
-    def name(self) -> str:
-        """Return the node's name: the host's for the first, with a number for the others."""
-        host = re.sub(r"[^a-z0-9.-]", "-", socket.gethostname().lower()).strip("-.") or "node"
-        base = host if self.cluster.name == DEFAULT else f"{host}-{self.cluster.name}"
-        return base if self.index == 1 else f"{base}-{self.index}"
-
-    @property
-    def state(self) -> Path:
-        """Return the node's state directory."""
-        return self.cluster.state / f"node-{self.index}"
-
-    @property
-    def run(self) -> Path:
-        """Return the node's run directory."""
-        return self.cluster.run / f"node-{self.index}"
-
-    @property
-    def log(self) -> Path:
-        """Return the node's log directory."""
-        return self.cluster.log / f"node-{self.index}"
-
-    @property
-    def socket(self) -> Path:
-        """Return containerd's socket."""
-        return self.run / "containerd.sock"
-
-    @property
-    def netns(self) -> str:
-        """Return the node's network namespace; empty for the first, which is the host's."""
-        return "" if self.index == 1 else f"podbay-{self.cluster.hash}-{self.index}"
-
-    @property
-    def bridge(self) -> str:
-        """Return the node's pod bridge."""
-        return self.cluster.bridge(self.index)
-
-    @property
-    def cgroup(self) -> str:
-        """Return the parent of the node's pods' cgroups."""
-        return f"{self.cluster.cgroup}/node-{self.index}"
+    def held(self, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Be the only command that changes this cluster; ``say`` is told if another has to end first."""
+        return holding(self.state, lambda: say(f"waiting for another podbay command on cluster {self.name}"))
 
 
 def others(name: str) -> list[Settings]:
-    """Return the settings of every other cluster on the machine."""
+    """Return the settings of every other cluster on the machine that can be read."""
     if not STATE_ROOT.is_dir():
         return []
     found = []
     for entry in STATE_ROOT.iterdir():
-        if entry.name != name:
-            with contextlib.suppress(ClusterError):  # half made, or being destroyed
+        if (entry / "cluster.json").exists() and entry.name != name:
+            with contextlib.suppress(ClusterError):  # a broken one is no reason to refuse another
                 found.append(Cluster(entry.name).settings())
     return found
-
-
-def _free_port(ports: range, taken: set[int]) -> int:
-    for port in ports:
-        if port in taken:
-            continue
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            return port
-    raise ClusterError(f"no port is free between {ports.start} and {ports.stop - 1}: stop what uses them")
-
-
-def _free_range(second: int, taken: set[str], prefix: int = 16) -> str:
-    """Return a range of 10/8 that no route of the host and no other cluster overlaps."""
-    routes = subprocess.run(["ip", "-o", "route"], capture_output=True, text=True, check=False).stdout.split()
-    used = [ipaddress.ip_network(text) for text in taken]
-    for word in routes:
-        try:
-            network = ipaddress.ip_network(word, strict=False)
-        except ValueError:
-            continue
-        if network.prefixlen > 0:
-            used.append(network)
-    for step in range(200):
-        candidate = ipaddress.ip_network(f"10.{(second + step) % 256}.0.0/{prefix}")
-        if not any(candidate.overlaps(other) for other in used if other.version == 4):
-            return str(candidate)
-    raise ClusterError("no range of 10.0.0.0/8 is free for pods: remove a route")

@@ -10,7 +10,7 @@ from typing import Final
 _HELP: Final = """podbay: Kubernetes in Python, small, real and fast.
 
 Clusters on this machine:
-  up          Bring a cluster up (--nodes N, --name NAME)
+  up          Bring a cluster up (--nodes N, --name NAME, --oci-runtime runc|crun, --runtime-endpoint unix://...)
   down        Stop it and keep its state
   status      Tell how it is
   destroy     Remove it and everything of it
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         from podbay import kubectl
 
         return kubectl.run(arguments)
-    from podbay.standalone.cluster import ClusterError
+    from podbay.standalone.errors import ClusterError
 
     try:
         return handler(arguments[1:])
@@ -57,7 +57,7 @@ def _parse(
     arguments: Sequence[str], *, options: Sequence[str] = ("name",), rest: bool = False
 ) -> tuple[dict[str, str], list[str]]:
     """Return the options and the other words. Raises ClusterError for what is not known."""
-    from podbay.standalone.cluster import ClusterError
+    from podbay.standalone.errors import ClusterError
 
     found: dict[str, str] = {}
     others: list[str] = []
@@ -79,15 +79,24 @@ def _parse(
 
 def _up(arguments: Sequence[str]) -> int:
     from podbay.standalone import life
-    from podbay.standalone.cluster import DEFAULT, Cluster, ClusterError
+    from podbay.standalone.cluster import DEFAULT, Cluster
+    from podbay.standalone.errors import ClusterError
 
-    options, _ = _parse(arguments, options=("name", "nodes"))
+    options, _ = _parse(arguments, options=("name", "nodes", "oci-runtime", "runtime-endpoint"))
     nodes = None
     if "nodes" in options:
         if not options["nodes"].isdigit() or not 1 <= int(options["nodes"]) <= 50:
             raise ClusterError("--nodes must be a number from 1 to 50")
         nodes = int(options["nodes"])
-    life.up(Cluster(options.get("name", DEFAULT)), nodes=nodes, say=_say)
+    if options.get("oci-runtime", "runc") not in ("runc", "crun"):
+        raise ClusterError("--oci-runtime must be runc or crun")
+    life.up(
+        Cluster(options.get("name", DEFAULT)),
+        nodes=nodes,
+        oci_runtime=options.get("oci-runtime", ""),
+        runtime_endpoint=options.get("runtime-endpoint", ""),
+        say=_say,
+    )
     return 0
 
 
@@ -96,26 +105,24 @@ def _down(arguments: Sequence[str]) -> int:
     from podbay.standalone.cluster import DEFAULT, Cluster
 
     options, _ = _parse(arguments)
-    life.check_machine()
     life.down(Cluster(options.get("name", DEFAULT)), say=_say)
     return 0
 
 
 def _status(arguments: Sequence[str]) -> int:
-    from podbay.standalone import life
     from podbay.standalone.cluster import DEFAULT, Cluster
+    from podbay.standalone.status import status
 
     options, _ = _parse(arguments)
-    return life.status(Cluster(options.get("name", DEFAULT)), say=_say)
+    return status(Cluster(options.get("name", DEFAULT)), say=_say)
 
 
 def _destroy(arguments: Sequence[str]) -> int:
-    from podbay.standalone import life
     from podbay.standalone.cluster import DEFAULT, Cluster
+    from podbay.standalone.destroy import destroy
 
     options, _ = _parse(arguments)
-    life.check_machine()
-    life.destroy(Cluster(options.get("name", DEFAULT)), say=_say)
+    destroy(Cluster(options.get("name", DEFAULT)), say=_say)
     return 0
 
 
@@ -165,15 +172,25 @@ def _server(arguments: Sequence[str]) -> int:
     import asyncio
     import logging
 
-    from podbay.standalone.cluster import DEFAULT, Cluster, ClusterError
+    from podbay.standalone import machine, mounts
+    from podbay.standalone.cluster import DEFAULT, Cluster
+    from podbay.standalone.errors import ClusterError
     from podbay.standalone.server import run_server
     from podbay.store.errors import StoreUnavailable
 
     options, _ = _parse(arguments)
+    machine.root()
+    cluster = Cluster(options.get("name", DEFAULT))
+    mounts.enter(cluster)
     _log_to_stderr(logging.INFO)
     try:
-        asyncio.run(run_server(Cluster(options.get("name", DEFAULT))))
-    except (StoreUnavailable, OSError) as error:
+        asyncio.run(run_server(cluster))
+    except StoreUnavailable as error:
+        raise ClusterError(
+            f"the store cannot be used: {error}; restore {cluster.store} from a copy, or remove the cluster with"
+            f" `podbay destroy{cluster.flag}`"
+        ) from None
+    except OSError as error:
         raise ClusterError(str(error)) from None
     return 0
 
@@ -182,15 +199,21 @@ def _agent(arguments: Sequence[str]) -> int:
     import asyncio
     import logging
 
-    from podbay.standalone.cluster import DEFAULT, Cluster, ClusterError
+    from podbay.standalone import machine, mounts
+    from podbay.standalone.cluster import DEFAULT, Cluster
+    from podbay.standalone.errors import ClusterError
     from podbay.standalone.server import run_agent
 
     options, _ = _parse(arguments, options=("name", "index"))
+    index = options.get("index", "")
+    if not index.isdigit() or int(index) < 2:
+        raise ClusterError("an agent needs --index, the number of its node, from 2 on: the first node is the server's")
+    machine.root()
+    cluster = Cluster(options.get("name", DEFAULT))
+    mounts.enter(cluster)
     _log_to_stderr(logging.INFO)
-    if not options.get("index", "").isdigit():
-        raise ClusterError("an agent needs --index, the number of its node")
     try:
-        asyncio.run(run_agent(Cluster(options.get("name", DEFAULT)), int(options["index"])))
+        asyncio.run(run_agent(cluster, int(index)))
     except OSError as error:
         raise ClusterError(str(error)) from None
     return 0

@@ -1,62 +1,52 @@
 """``podbay doctor``: what this machine has, what it lacks, and what to do about it.
 
-Pure but for looking. Gives lines and an exit code.
+Only looks. Gives lines and an exit code.
 """
 
 import os
 import platform
+import shutil
 from collections.abc import Callable
-from pathlib import Path
+from typing import Final
 
-from podbay.kubelet import cgroups
-from podbay.standalone import containerd
-from podbay.standalone.cluster import ClusterError
+from podbay.standalone import machine, mounts
+from podbay.standalone.cluster import LOG_ROOT, RUN_ROOT, STATE_ROOT
+from podbay.standalone.errors import ClusterError
+
+_CAP_SYS_RESOURCE: Final = 24
+_FORWARDING: Final = "/proc/sys/net/ipv4/ip_forward"
 
 
 def examine(say: Callable[[str], None]) -> int:
     """Tell what is there and what is missing; return 1 if a pod could not run."""
     missing = 0
-    say(f"ok       kernel {platform.release()}, Python {platform.python_version()}")
-    if os.geteuid() == 0:
-        say("ok       root")
-    else:
-        missing += 1
-        say("missing  root: run podbay up with sudo")
-    wanted: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("containerd", lambda: containerd.binary("containerd", "containerd")),
-        ("ctr", lambda: containerd.binary("ctr", "containerd")),
-        ("runc or crun", containerd.low_level_runtime),
-        ("CNI plugins", lambda: str(containerd.cni_directory())),
-        ("ip", lambda: containerd.binary("ip", "iproute2")),
-        ("nft", lambda: containerd.binary("nft", "nftables")),
-        ("iptables", lambda: containerd.binary("iptables", "iptables")),
-        ("catatonit", lambda: containerd.binary("catatonit", "catatonit")),
-        ("nsenter", lambda: containerd.binary("nsenter", "util-linux")),
-    )
-    for what, look in wanted:
+    say(f"ok       Python {platform.python_version()}")
+    for need in machine.needs():
         try:
-            say(f"ok       {what}: {look()}")
+            say(f"ok       {need.what}: {need.look()}")
         except ClusterError as error:
             missing += 1
-            say(f"missing  {what}: {error}")
-    say(f"ok       cgroups: {_cgroups()}" if cgroups.hierarchies() else "missing  cgroups: mount /sys/fs/cgroup")
-    if not _has_capability(24):
-        say("note     CAP_SYS_RESOURCE is not held: oom scores are not lowered, and pods run all the same")
-    if not Path("/proc/sys/net/ipv4/ip_forward").exists():
+            say(f"missing  {need.what}: {error}")
+    if not os.path.exists(_FORWARDING):
         missing += 1
         say("missing  IP forwarding: the kernel has no IPv4")
+    for note in _notes():
+        say(f"note     {note}")
+    say(f"ok       state in {STATE_ROOT}, logs in {LOG_ROOT}, sockets and pid files in {RUN_ROOT}")
     return 1 if missing else 0
 
 
-def _cgroups() -> str:
-    root = Path("/sys/fs/cgroup")
-    if (root / "cgroup.controllers").exists():
-        return "version 2"
-    return "version 1 beside version 2 (hybrid)" if (root / "unified").exists() else "version 1"
-
-
-def _has_capability(number: int) -> bool:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:"):
-            return bool(int(line.split()[1], 16) >> number & 1)
-    return False
+def _notes() -> list[str]:
+    """Return what differs on this machine and is no fault."""
+    notes = []
+    if not machine.has_capability(_CAP_SYS_RESOURCE):
+        notes.append(
+            "CAP_SYS_RESOURCE is not held: oom scores cannot be lowered nor rlimits raised, and pods run all the same"
+        )
+    if shutil.which("runc") and shutil.which("crun"):
+        notes.append("runc and crun are both there: runc serves (another with `podbay up --oci-runtime crun`)")
+    if mounts.is_needed("crun") and shutil.which("crun"):
+        notes.append(
+            "cgroups are hybrid: with crun a cluster gets a mount namespace of its own, version 2 hidden in it"
+        )
+    return notes

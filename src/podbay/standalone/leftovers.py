@@ -1,4 +1,4 @@
-"""Removes what a killed containerd left behind: shims, tasks, network namespaces and addresses of no sandbox.
+"""Removes what a killed containerd left behind: shims, tasks, network namespaces, addresses, cgroups of no sandbox.
 
 Takes one containerd's directories and what CRI lists; acts on processes, mounts and files. A containerd that is killed
 while it makes a sandbox forgets it, and no later start of it cleans that up.
@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,22 +21,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from podbay.kubelet import cgroups
+
 _log = logging.getLogger(__name__)
 
 _RUNC_ROOT: Final = Path("/run/containerd/runc/k8s.io")
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 _CNI_CACHE: Final = Path("/var/lib/cni/results")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerdPlace:
-    """One containerd: its state directory, its socket, where host-local keeps addresses, its pid, runc or crun."""
+    """One containerd: its state directory, its socket, where host-local keeps addresses, its pid, runc or crun.
+
+    ``oci_root`` is where runc or crun keeps its state, ``cgroup`` the parent of the cgroups of pods.
+    """
 
     state: Path
     socket: Path
     addresses: Path
     pid: int
-    low_level_runtime: str
+    oci_runtime: str
+    oci_root: Path = _RUNC_ROOT
+    cgroup: str
 
 
 def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
@@ -48,6 +57,7 @@ def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
     removed += [f"shim {pid}" for pid in _sweep_shims(place, known, since)]
     removed += [f"network namespace {name}" for name in _sweep_network_namespaces(place, since)]
     removed += [f"address {name}" for name in _sweep_addresses(place, known, since)]
+    removed += [f"cgroup {name}" for name in _sweep_cgroups(place, known, since)]
     for what in removed:
         _log.info("removed what a killed containerd left behind: %s", what)
     return removed
@@ -58,7 +68,7 @@ def _sweep_tasks(place: ContainerdPlace, known: frozenset[str], since: float) ->
     for bundle in _entries(_tasks(place)):
         if bundle.name in known or not _is_older(bundle, since):
             continue
-        command = [place.low_level_runtime, "--root", str(_RUNC_ROOT), "delete", "--force", bundle.name]
+        command = [place.oci_runtime, "--root", str(place.oci_root), "delete", "--force", bundle.name]
         subprocess.run(command, capture_output=True, check=False)
         subprocess.run(["umount", "-l", str(bundle / "rootfs")], capture_output=True, check=False)
         shutil.rmtree(bundle, ignore_errors=True)
@@ -111,6 +121,21 @@ def _sweep_addresses(place: ContainerdPlace, known: frozenset[str], since: float
                     for cached in _CNI_CACHE.glob(f"{network.name}-{owner[0]}-*"):
                         cached.unlink(missing_ok=True)
                     yield address.name
+
+
+def _sweep_cgroups(place: ContainerdPlace, known: frozenset[str], since: float) -> Iterator[str]:
+    """Remove the cgroups of containers that are no more; those of whole pods are the kubelet's to remove."""
+    for pod in cgroups.children(place.cgroup):
+        for name in cgroups.children(f"{place.cgroup}/{pod}"):
+            path = f"{place.cgroup}/{pod}/{name}"
+            there = [root / path.lstrip("/") for root in cgroups.hierarchies()]
+            if not _ID.fullmatch(name) or name in known or not all(_is_older(d, since) for d in there if d.exists()):
+                continue
+            for pid in cgroups.processes(path):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            cgroups.remove(path)
+            yield path
 
 
 def _tasks(place: ContainerdPlace) -> Path:

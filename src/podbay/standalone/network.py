@@ -15,24 +15,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from podbay.standalone.cluster import Cluster, ClusterError, NodePlace
+from podbay.standalone.cluster import Cluster
+from podbay.standalone.errors import ClusterError
+from podbay.standalone.node_place import NodePlace
 
 _FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def run(*command: str, check: bool = True, text: str | None = None) -> str:
     """Run a system command and return its output. Raises ClusterError with what it said."""
-    done = subprocess.run(list(command), input=text, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(list(command), input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ClusterError(f"{command[0]} is not installed") from None
     if check and done.returncode != 0:
         raise ClusterError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
     return done.stdout
+
+
+def cni_name(cluster: Cluster) -> str:
+    """Return the name of the cluster's network, as CNI plugins keep it."""
+    return f"podbay-{cluster.name}"
 
 
 def write_cni(place: NodePlace, pod_cidr: str) -> None:
     """Write the configuration by which containerd gives pods their addresses."""
     configuration: dict[str, Any] = {
         "cniVersion": "0.4.0",
-        "name": f"podbay-{place.cluster.name}",
+        "name": cni_name(place.cluster),
         "plugins": [
             {
                 "type": "bridge",
@@ -73,25 +83,26 @@ table ip {cluster.table} {{
 }}
 """
     run("nft", "-f", "-", text=rules)
-    for rule in _forward_rules(cluster, cluster_cidr):
-        if (
-            shutil.which("iptables")
-            and subprocess.run(["iptables", "-C", "FORWARD", *rule], capture_output=True, check=False).returncode
-        ):
-            run("iptables", "-I", "FORWARD", "1", *rule)
+    there = _forwarding_rules(cluster)
+    for cidr in (cluster_cidr, node_cidr):
+        for direction in ("-s", "-d"):
+            rule = [direction, cidr, "-m", "comment", "--comment", cluster.table, "-j", "ACCEPT"]
+            if ["-A", "FORWARD", *rule] not in there:
+                run("iptables", "-w", "-I", "FORWARD", "1", *rule)
 
 
-def _forward_rules(cluster: Cluster, cluster_cidr: str) -> list[list[str]]:
-    mark = ["-m", "comment", "--comment", cluster.table]
-    return [["-s", cluster_cidr, *mark, "-j", "ACCEPT"], ["-d", cluster_cidr, *mark, "-j", "ACCEPT"]]
+def _forwarding_rules(cluster: Cluster) -> list[list[str]]:
+    """Return the rules that let this cluster's packets through, as iptables names them."""
+    listed = [shlex.split(line) for line in run("iptables", "-w", "-S", "FORWARD", check=False).splitlines()]
+    return [words for words in listed if cluster.table in words]
 
 
-def tear_down_host(cluster: Cluster, cluster_cidr: str) -> None:
-    """Remove rules, bridges, namespaces and links of a cluster."""
+def tear_down_host(cluster: Cluster) -> None:
+    """Remove rules, bridges, namespaces and links of a cluster, all of which carry its hash."""
     run("nft", "delete", "table", "ip", cluster.table, check=False)
     if shutil.which("iptables"):
-        for rule in _forward_rules(cluster, cluster_cidr):
-            run("iptables", "-D", "FORWARD", *rule, check=False)
+        for rule in _forwarding_rules(cluster):
+            run("iptables", "-w", "-D", *rule[1:], check=False)
         _remove_portmap_rules(cluster)
     links = json.loads(run("ip", "-j", "link", check=False) or "[]")
     for link in links:
@@ -109,21 +120,17 @@ def _remove_portmap_rules(cluster: Cluster) -> None:
     chains = {
         word
         for line in listed.splitlines()
-        if f"podbay-{cluster.name}" in line
+        if f'name: \\"{cni_name(cluster)}\\"' in line
         for word in line.split()
         if word.startswith("CNI-DN-")
     }
     for line in listed.splitlines():
         words = line.split()
         if words[:1] == ["-A"] and chains & set(words[2:]):
-            run("iptables", "-t", "nat", "-D", *_unquoted(line)[1:], check=False)
+            run("iptables", "-t", "nat", "-D", *shlex.split(line)[1:], check=False)
     for chain in chains:
         run("iptables", "-t", "nat", "-F", chain, check=False)
         run("iptables", "-t", "nat", "-X", chain, check=False)
-
-
-def _unquoted(line: str) -> list[str]:
-    return shlex.split(line)
 
 
 def host_address() -> str:
@@ -148,10 +155,15 @@ def ensure_node_bridge(cluster: Cluster, node_cidr: str) -> str:
     return address
 
 
+def node_address(node_cidr: str, index: int) -> str:
+    """Return the address of a node that has a network namespace of its own."""
+    return str(ipaddress.ip_network(node_cidr)[index])
+
+
 def ensure_node_namespace(place: NodePlace, node_cidr: str) -> str:
     """Make a node's network namespace and its way to the host; return the node's address."""
     network = ipaddress.ip_network(node_cidr)
-    address, gateway = str(network[place.index]), str(network[1])
+    address, gateway = node_address(node_cidr, place.index), str(network[1])
     known = [line.split()[0] for line in run("ip", "netns", "list", check=False).splitlines() if line.split()]
     if place.netns not in known:
         run("ip", "netns", "add", place.netns)

@@ -4,7 +4,6 @@ Takes a place, the server's address and certificates; runs until cancelled. Cont
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -22,14 +21,14 @@ from podbay.lib.activity import Activity
 from podbay.lib.clock import RealClock
 from podbay.lib.tasks import TaskScope
 from podbay.serving.door import serve
-from podbay.standalone import containerd as runtimes
 from podbay.standalone import network
-from podbay.standalone.cluster import NodePlace
+from podbay.standalone.containerd import SANDBOX_IMAGE
+from podbay.standalone.credentials import Credentials
 from podbay.standalone.images import recipes
 from podbay.standalone.images.layer import build
-from podbay.standalone.pki import Pki
-
-_log = logging.getLogger(__name__)
+from podbay.standalone.node_place import NodePlace
+from podbay.standalone.runtime import GivenRuntime, NodeRuntime, PrivateRuntime
+from podbay.standalone.settings import Settings
 
 _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 
@@ -37,79 +36,90 @@ _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 class Node:
     """See the module."""
 
-    def __init__(self, place: NodePlace, pki: Pki, *, server: str, address: str, port: int) -> None:
+    def __init__(self, place: NodePlace, settings: Settings, *, server: str, address: str) -> None:
         self._place = place
-        self._pki = pki
+        self._settings = settings
         self._server = server
         self._address = address
-        self._port = port
         self._clock = RealClock()
+        self._credentials = Credentials(place.ca)
+        self._runtime: NodeRuntime = (
+            GivenRuntime(settings.runtime_endpoint, self._clock)
+            if settings.runtime_endpoint
+            else PrivateRuntime(place, settings, self._clock)
+        )
 
-    async def prepare(self) -> None:
-        """Start containerd and make sure that it can make sandboxes. Raises ClusterError."""
+    async def run(self) -> None:
+        """Run the node until cancelled. Raises ClusterError if its runtime cannot be started, OSError."""
         place = self._place
         for directory in (place.state, place.run, place.log, place.log / "pods"):
             directory.mkdir(parents=True, exist_ok=True)
-        self._identity = self._pki.client(f"kubelet-{place.index}", f"system:node:{place.name}", ["system:nodes"])
-        configuration = runtimes.configure(
-            place, server=self._server, ca=self._pki.ca.certificate, identity=self._identity
-        )
-        self._containerd = runtimes.Containerd(place, configuration, self._clock)
-        await self._containerd.start()
-        self._runtime = CriRuntime(str(place.socket), self._clock)
-        if await self._runtime.image(runtimes.SANDBOX_IMAGE) is None:
-            archive = place.state / "pause.tar"
-            await asyncio.to_thread(build, recipes.sandbox_recipe(), archive)
-            await self._containerd.import_archive(archive)
-
-    async def run(self) -> None:
-        """Run the node until cancelled."""
-        place, activity = self._place, Activity()
-        config = self._pki.client_config(self._server, self._identity)
-        transport = AiohttpTransport(config, tls=self._pki.client_context(self._identity))
+        await self._runtime.start()
+        cri = CriRuntime(self._runtime.endpoint, self._clock)
+        config = self._credentials.client_config(self._server, place.identity)
+        transport = AiohttpTransport(config, tls=self._credentials.client_context(place.identity))
+        rest, activity = Rest(transport, "podbay-kubelet"), Activity()
         kubelet = Kubelet(
-            Rest(transport, "podbay-kubelet"),
-            self._runtime,
-            KubeletConfig(
-                node_name=place.name,
-                address=self._address,
-                port=self._port,
-                root=place.state / "kubelet",
-                log_root=place.log / "pods",
-                cgroup_parent=place.cgroup,
-                has_apparmor=has_apparmor(),
-                resolver=lambda: DnsConfig(**network.resolver()),
-            ),
+            rest,
+            cri,
+            self._config(),
             self._clock,
             activity,
-            hooks=Hooks(network_up=self._network_up(Rest(transport, "podbay-kubelet"), activity)),
+            hooks=Hooks(
+                network_up=self._network_up(rest, cri, activity), sweep_runtime=lambda: self._runtime.sweep(cri)
+            ),
         )
-        serving = self._pki.server(
-            f"kubelet-server-{place.index}",
-            f"system:node:{place.name}",
-            ["system:nodes"],
-            [self._address, "127.0.0.1", place.name],
-        )
-        door = await serve(
-            KubeletHandler(kubelet), host=self._address, port=self._port, tls=self._pki.server_context(serving)
-        )
+        tls = self._credentials.server_context(place.serving)
         try:
-            async with TaskScope() as scope:
-                scope.start(self._containerd.keep_running(), name="containerd")
-                await kubelet.run()
+            door = await serve(KubeletHandler(kubelet), host=self._address, port=self._settings.kubelet_port, tls=tls)
+            try:
+                async with TaskScope() as scope:
+                    scope.start(self._credentials.keep_fresh(self._clock), name="credentials")
+                    scope.start(self._runtime.keep_running(), name="container runtime")
+                    await kubelet.run()
+            finally:
+                await door.close()
         finally:
-            await door.close()
             await transport.close()
-            await self._runtime.close()
+            await cri.close()
 
-    def _network_up(self, rest: Rest, activity: Activity) -> Callable[[], Awaitable[None]]:
-        async def up() -> None:
+    def _config(self) -> KubeletConfig:
+        place = self._place
+        return KubeletConfig(
+            node_name=place.name,
+            address=self._address,
+            port=self._settings.kubelet_port,
+            root=place.state / "kubelet",
+            log_root=place.log / "pods",
+            cgroup_parent=place.cgroup,
+            has_apparmor=has_apparmor(),
+            resolver=lambda: DnsConfig(**network.resolver()),
+        )
+
+    def _network_up(self, rest: Rest, cri: CriRuntime, activity: Activity) -> Callable[[], Awaitable[None]]:
+        """Return what makes the node fit for pods: an image for sandboxes, and a network."""
+
+        async def network_up() -> None:
             cidr = await pod_cidr(rest, self._place.name, self._clock, activity)
-            network.write_cni(self._place, cidr)
-            while not (await self._runtime.info()).network_ready:
+            if not self._settings.runtime_endpoint:
+                network.write_cni(self._place, cidr)
+            while not (await cri.info()).network_ready:
                 await self._clock.sleep(0.01)
 
+        async def up() -> None:
+            async with TaskScope() as scope:
+                image = scope.start(self._sandbox_image(cri), name="sandbox image")
+                await network_up()
+                await image
+
         return up
+
+    async def _sandbox_image(self, cri: CriRuntime) -> None:
+        if self._settings.runtime_endpoint or await cri.image(SANDBOX_IMAGE) is not None:
+            return
+        archive = self._place.state / "pause.tar"
+        await asyncio.to_thread(build, recipes.sandbox_recipe(), archive)
+        await self._runtime.import_archive(archive)
 
 
 async def pod_cidr(rest: Rest, node: str, clock: RealClock, activity: Activity) -> str:

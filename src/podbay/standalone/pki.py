@@ -1,86 +1,86 @@
 """The cluster's certificates: a CA of its own, and one identity for every part.
 
-Takes names; gives PEM files. P-256 keys. Certificates are renewed when less than a third of their life is left.
-The one door to cryptography.
+Takes names and places; writes PEM files. P-256 keys. The one door to cryptography.
+Invariant: a certificate is renewed when less than a third of its life is left, at start and while this runs.
 Source: https://kubernetes.io/docs/setup/best-practices/certificates/
 """
 
+import asyncio
 import datetime as dt
 import ipaddress
+import logging
 import os
-import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from podbay.client.configuration import ClientConfig
+from podbay.lib.clock import Clock
+from podbay.standalone.credentials import Pair
+from podbay.standalone.errors import ClusterError
+
+_log = logging.getLogger(__name__)
 
 _CA_LIFE: Final = dt.timedelta(days=3650)
 _LIFE: Final = dt.timedelta(days=365)
+_LOOK_S: Final = 3600.0
 _SKEW: Final = dt.timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate and its key, as files."""
-
-    certificate: Path
-    key: Path
 
 
 class Pki:
     """See the module."""
 
-    def __init__(self, directory: Path, now: dt.datetime) -> None:
+    def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
-        self._now = now
+        self._clock = clock
+        self._asked: dict[Pair, Callable[[], bool]] = {}
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.ca = Pair(directory / "ca.crt", directory / "ca.key")
         if not self.ca.certificate.exists() or not self.ca.key.exists():
             self._make_ca()
-        self._ca_key = serialization.load_pem_private_key(self.ca.key.read_bytes(), None)
-        self._ca_certificate = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
+        try:
+            self._ca_key = serialization.load_pem_private_key(self.ca.key.read_bytes(), None)
+            self._ca_certificate = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
+        except (ValueError, TypeError) as error:
+            raise ClusterError(
+                f"the cluster's CA in {directory} is broken ({error}): restore ca.crt and ca.key"
+            ) from None
 
-    def server(self, file: str, user: str, groups: Sequence[str], hosts: Sequence[str]) -> Pair:
-        """Return a certificate for a server that is reached by these names and addresses."""
-        return self._pair(file, user, groups, hosts, serves=True)
+    def pair(self, name: str) -> Pair:
+        """Return the files of a certificate that stands beside the CA's."""
+        return Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
 
-    def client(self, file: str, user: str, groups: Sequence[str] = ()) -> Pair:
-        """Return a certificate that proves a user."""
-        return self._pair(file, user, groups, (), serves=False)
+    def server(self, pair: Pair, user: str, groups: Sequence[str], hosts: Sequence[str]) -> Pair:
+        """Make sure of a certificate for a server that is reached by these names and addresses."""
+        return self._ask(pair, user, groups, hosts)
 
-    def client_config(self, server: str, pair: Pair) -> ClientConfig:
-        """Return how to reach a server as somebody."""
-        return ClientConfig(
-            server=server,
-            ca_pem=self.ca.certificate.read_bytes(),
-            client_cert_pem=pair.certificate.read_bytes(),
-            client_key_pem=pair.key.read_bytes(),
-        )
+    def client(self, pair: Pair, user: str, groups: Sequence[str] = ()) -> Pair:
+        """Make sure of a certificate that proves a user."""
+        return self._ask(pair, user, groups, ())
 
-    def server_context(self, pair: Pair) -> ssl.SSLContext:
-        """Return the TLS context of a server that takes client certificates of this CA."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(pair.certificate, pair.key)
-        context.load_verify_locations(self.ca.certificate)
-        context.verify_mode = ssl.CERT_OPTIONAL
-        return context
+    def renew(self) -> list[Pair]:
+        """Issue anew what was issued here and nears its end; return that."""
+        return [pair for pair, ask in self._asked.items() if ask()]
 
-    def client_context(self, pair: Pair, *, check_hostname: bool = True) -> ssl.SSLContext:
-        """Return the TLS context of a client that trusts only this CA."""
-        context = ssl.create_default_context(cafile=str(self.ca.certificate))
-        context.check_hostname = check_hostname
-        context.load_cert_chain(pair.certificate, pair.key)
-        return context
+    async def keep_fresh(self) -> None:
+        """Renew until cancelled."""
+        while True:
+            await self._clock.sleep(_LOOK_S)
+            try:
+                renewed = await asyncio.to_thread(self.renew)
+            except OSError as error:
+                _log.error("certificates cannot be renewed: %s", error)
+                continue
+            for pair in renewed:
+                _log.info("renewed %s", pair.certificate)
 
     def _make_ca(self) -> None:
+        now = self._clock.now()
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "podbay-ca")])
         certificate = (
@@ -89,8 +89,8 @@ class Pki:
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - _SKEW)
-            .not_valid_after(self._now + _CA_LIFE)
+            .not_valid_before(now - _SKEW)
+            .not_valid_after(now + _CA_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_usage(signs=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -98,15 +98,24 @@ class Pki:
         )
         _write(self.ca, certificate, key)
 
-    def _pair(self, file: str, user: str, groups: Sequence[str], hosts: Sequence[str], *, serves: bool) -> Pair:
-        pair = Pair(self._directory / f"{file}.crt", self._directory / f"{file}.key")
-        if self._is_good(pair, hosts):
-            return pair
+    def _ask(self, pair: Pair, user: str, groups: Sequence[str], hosts: Sequence[str]) -> Pair:
+        def ask() -> bool:
+            if self._is_good(pair, user, groups, hosts):
+                return False
+            self._issue(pair, user, groups, hosts)
+            return True
+
+        ask()
+        self._asked[pair] = ask
+        return pair
+
+    def _issue(self, pair: Pair, user: str, groups: Sequence[str], hosts: Sequence[str]) -> None:
+        now = self._clock.now()
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         names.append(x509.NameAttribute(NameOID.COMMON_NAME, user))
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
-        if serves:
+        if hosts:
             usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
         builder = (
             x509.CertificateBuilder()
@@ -114,8 +123,8 @@ class Pki:
             .issuer_name(self._ca_certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - _SKEW)
-            .not_valid_after(self._now + _LIFE)
+            .not_valid_before(now - _SKEW)
+            .not_valid_after(now + _LIFE)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -129,26 +138,32 @@ class Pki:
                 x509.SubjectAlternativeName([_name(host) for host in hosts]), critical=False
             )
         certificate = builder.sign(self._ca_key, hashes.SHA256())  # type: ignore[arg-type]  # an EC key
+        pair.certificate.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(pair, certificate, key)
-        return pair
 
-    def _is_good(self, pair: Pair, hosts: Sequence[str]) -> bool:
-        """Tell whether a pair is there, is of this CA, lasts, and covers the hosts."""
-        if not pair.certificate.exists() or not pair.key.exists():
-            return False
-        found = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+    def _is_good(self, pair: Pair, user: str, groups: Sequence[str], hosts: Sequence[str]) -> bool:
+        """Tell whether a pair is there, is whole, is of this CA and this user's, lasts, and covers the hosts."""
         try:
+            found = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+            key = serialization.load_pem_private_key(pair.key.read_bytes(), None)
             found.verify_directly_issued_by(self._ca_certificate)
-        except Exception:
+        except (OSError, ValueError, TypeError, InvalidSignature):
             return False
-        left = found.not_valid_after_utc - self._now
-        if left < _LIFE / 3:
+        if key.public_key() != found.public_key() or _subject(found.subject) != (user, sorted(groups)):
+            return False
+        if found.not_valid_after_utc - self._clock.now() < _LIFE / 3:
             return False
         if not hosts:
             return True
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        known = {str(name.value) for name in names}
-        return set(hosts) <= known
+        return set(hosts) <= {str(name.value) for name in names}
+
+
+def _subject(name: x509.Name) -> tuple[str, list[str]]:
+    """Return a certificate's user and groups."""
+    users = [str(a.value) for a in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    groups = [str(a.value) for a in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    return "".join(users), sorted(groups)
 
 
 def _name(host: str) -> x509.GeneralName:

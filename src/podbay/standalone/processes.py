@@ -12,12 +12,15 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from podbay.kubelet import cgroups
+from podbay.standalone.errors import ClusterError
 
-def start(command: Sequence[str], *, log: Path, pid_file: Path, environment: Mapping[str, str] | None = None) -> int:
-    """Start a process in a session of its own, its output in ``log``; write its pid file."""
+
+def start(command: Sequence[str], *, log: Path, pid_file: Path, cgroup: str = "") -> int:
+    """Start a process in a session and a cgroup of its own, its output in ``log``; write its pid file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     pid_file.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -28,9 +31,11 @@ def start(command: Sequence[str], *, log: Path, pid_file: Path, environment: Map
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd="/",
-            env={**_environment(), **(environment or {})},
+            env=_environment(),
         )
     process.returncode = 0  # it is watched by its pid: Popen is not to look after it, nor to warn that it still runs
+    if cgroup:
+        cgroups.join(cgroup, process.pid)
     write_pid(pid_file, process.pid)
     return process.pid
 
@@ -47,6 +52,15 @@ def write_pid(pid_file: Path, pid: int) -> None:
     partial = pid_file.with_suffix(".partial")
     partial.write_text(f"{pid} {_started(pid)}\n")
     partial.replace(pid_file)
+
+
+def claim(pid_file: Path, what: str) -> None:
+    """Write our own pid. Raises ClusterError if another process has the place."""
+    pid = running(pid_file)
+    if pid is not None and pid != os.getpid():
+        raise ClusterError(f"{what} runs already, as process {pid}")
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    write_pid(pid_file, os.getpid())
 
 
 def running(pid_file: Path) -> int | None:
@@ -77,6 +91,18 @@ def stop(pid_file: Path, *, patience_s: float = 10.0) -> bool:
             os.close(descriptor)
     pid_file.unlink(missing_ok=True)
     return True
+
+
+def kill(pids: Iterable[int], *, patience_s: float = 5.0) -> None:
+    """End processes at once, and wait until they are gone."""
+    descriptors = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            descriptors[pid] = os.pidfd_open(pid)
+            signal.pidfd_send_signal(descriptors[pid], signal.SIGKILL)
+    for pid, descriptor in descriptors.items():
+        _wait(descriptor, pid, patience_s)
+        os.close(descriptor)
 
 
 async def ended(pid: int) -> None:
@@ -130,3 +156,12 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log, or what stands for it."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "it left no log"
+    return lines[-1][:500] if lines else "it said nothing"

@@ -7,8 +7,12 @@ server's handler, also in this process.
 import asyncio
 import logging
 import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any, Final
 
+from podbay import __version__
 from podbay.api.resources import NODES
 from podbay.apiserver.bodies import LIMIT_BYTES
 from podbay.apiserver.config import ApiServerConfig
@@ -25,69 +29,77 @@ from podbay.lib.clock import RealClock
 from podbay.lib.tasks import TaskScope
 from podbay.scheduler.scheduler import Scheduler
 from podbay.serving.door import serve
-from podbay.standalone import network, processes
-from podbay.standalone.cluster import Cluster, ClusterError, Settings
+from podbay.standalone import containerd, network, processes
+from podbay.standalone.admin import NAME as ADMIN
+from podbay.standalone.cluster import Cluster
+from podbay.standalone.credentials import Credentials, Pair
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.node import Node
 from podbay.standalone.pki import Pki
+from podbay.standalone.settings import Settings
 from podbay.store.sqlite import SqliteStore
 from podbay.wire.http import PeerCertificate
 
 _log = logging.getLogger(__name__)
 
+ROUTES_USER: Final = "system:serviceaccount:kube-system:route-controller"
+
 
 async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
     """Run the server until SIGTERM or SIGINT. Raises ClusterError, StoreUnavailable, OSError."""
     settings, clock, activity = cluster.settings(), RealClock(), Activity()
-    cluster.run.mkdir(parents=True, exist_ok=True)
-    pki = Pki(cluster.pki, clock.now())
+    place = cluster.node(1)
+    processes.claim(cluster.server_pid, f"the server of cluster {cluster.name}")
+    pki = Pki(cluster.pki, clock)
+    credentials = Credentials(pki.ca.certificate)
     address = network.host_address()
     gateway = network.ensure_node_bridge(cluster, settings.node_cidr) if settings.nodes > 1 or not address else ""
     node_address = gateway or address
-    place = cluster.node(1)
-    hosts = ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", place.name]
-    hosts += [found for found in {address, gateway} if found]
-    serving = pki.server("server", "kube-apiserver", ["podbay"], hosts)
-    to_kubelets = pki.client("apiserver-kubelet-client", API_SERVER, ["system:masters"])
-    kubelet_tls = pki.client_context(to_kubelets)
+    serving = _issue(pki, cluster, settings, [found for found in dict.fromkeys((address, gateway)) if found])
+    kubelet_tls = credentials.client_context(cluster.pair("apiserver-kubelet-client"))
     local = f"https://127.0.0.1:{settings.port}"
-    node = Node(place, pki, server=local, address=node_address, port=settings.kubelet_port) if with_node else None
-    store = await SqliteStore.open(cluster.store, clock)
-    try:
-        async with TaskScope() as scope:
-            containerd = scope.start(node.prepare(), name="containerd start") if node else None
-            server = ApiServer(
-                store,
-                clock,
-                ApiServerConfig(
-                    address=f"{node_address}:{settings.port}",
-                    kubelet_tls=lambda: kubelet_tls,
-                    registry=ImageRegistry(cluster.registry),
-                    tokens=_tokens(cluster.tokens),
-                ),
-                activity,
-            )
-            await server.start()
-            door = await serve(
-                server.handle,
-                host="0.0.0.0",
-                port=settings.port,
-                tls=pki.server_context(serving),
-                limit_bytes=LIMIT_BYTES,
-            )
-            try:
-                network.set_up_host(cluster, settings.cluster_cidr, settings.node_cidr)
-                _start_parts(scope, server, settings, clock, activity)
-                if containerd is not None and node is not None:
-                    await containerd
-                    scope.start(node.run(), name="node")
-                await _told_to_end()
-            finally:
-                # Our own parts first: they are clients of the server that is about to end.
-                await scope.close()
-                await server.close()
-                await door.close()
-    finally:
-        await store.close()
+    node = Node(place, settings, server=local, address=node_address) if with_node else None
+    async with AsyncExitStack() as stack:
+        # Closed in reverse: our own parts are clients of the server, which needs its store.
+        store = await SqliteStore.open(cluster.store, clock)
+        stack.push_async_callback(store.close)
+        registry = ImageRegistry(cluster.registry)
+        config = ApiServerConfig(
+            address=f"{node_address}:{settings.port}",
+            kubelet_tls=lambda: kubelet_tls,
+            registry=registry,
+            tokens=_tokens(cluster.tokens),
+        )
+        server = ApiServer(store, clock, config, activity)
+        await server.start()
+        tls = credentials.server_context(serving)
+        door = await serve(server.handle, host="0.0.0.0", port=settings.port, tls=tls, limit_bytes=LIMIT_BYTES)
+        stack.push_async_callback(door.close)
+        _log.info("podbay %s serves cluster %s on port %d", __version__, cluster.name, settings.port)
+        stack.push_async_callback(server.close)
+        scope = await stack.enter_async_context(TaskScope())
+        scope.start(pki.keep_fresh(), name="certificates")
+        scope.start(credentials.keep_fresh(clock), name="credentials")
+        network.set_up_host(cluster, settings.cluster_cidr, settings.node_cidr)
+        _start_parts(scope, server, settings, clock, activity)
+        if node is not None and not settings.runtime_endpoint:
+            containerd.configure(place, settings, server=local)  # for a server that nobody's `up` started
+        await _until_told(scope, node.run() if node is not None else None)
+
+
+def _issue(pki: Pki, cluster: Cluster, settings: Settings, addresses: Sequence[str]) -> Pair:
+    """Make sure that every part has a certificate of its own; return the server's."""
+    names = ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    hosts = [*names, cluster.node(1).name, *addresses]
+    pki.client(cluster.pair(ADMIN), "kubernetes-admin", ["system:masters"])
+    pki.client(cluster.pair("apiserver-kubelet-client"), API_SERVER)
+    for index in range(1, settings.nodes + 1):
+        place = cluster.node(index)
+        user, groups = f"system:node:{place.name}", ["system:nodes"]
+        own = list(addresses) if index == 1 else [network.node_address(settings.node_cidr, index)]
+        pki.client(place.identity, user, groups)
+        pki.server(place.serving, user, groups, ["127.0.0.1", place.name, *own])
+    return pki.server(cluster.pair("server"), "kube-apiserver", [], hosts)
 
 
 def _tokens(path: Path) -> dict[str, Identity]:
@@ -108,8 +120,7 @@ def _start_parts(scope: TaskScope, server: ApiServer, settings: Settings, clock:
     manager = ControllerManager(rest_for, clock, activity, cluster_cidr=settings.cluster_cidr)
     scope.start(manager.run(), name="controllers")
     if settings.nodes > 1:
-        masters = InProcessTransport(server.handle, PeerCertificate("podbay:routes", ("system:masters",)), activity)
-        scope.start(_route_nodes(Rest(masters, "podbay-routes"), clock, activity), name="routes")
+        scope.start(_route_nodes(rest_for(ROUTES_USER), clock, activity), name="routes")
 
 
 async def _route_nodes(rest: Rest, clock: RealClock, activity: Activity) -> None:
@@ -129,39 +140,33 @@ async def _route_nodes(rest: Rest, clock: RealClock, activity: Activity) -> None
 
 
 async def run_agent(cluster: Cluster, index: int) -> None:
-    """Run another node of a cluster on this machine, in the network namespace that it was started in."""
-    settings, clock = cluster.settings(), RealClock()
-    pki = Pki(cluster.pki, clock.now())
-    address = network.own_address()
-    place = cluster.node(index)
-    gateway = network.gateway()
-    node = Node(place, pki, server=f"https://{gateway}:{settings.port}", address=address, port=settings.kubelet_port)
-    await node.prepare()
+    """Run another node of a cluster on this machine, in the network namespace that it was started in.
+
+    It has its own certificate, which the server made, and no other.
+    """
+    settings, place = cluster.settings(), cluster.node(index)
+    if not place.identity.certificate.exists():
+        raise ClusterError(
+            f"node {place.name} has no certificate: `podbay up{cluster.flag} --nodes {index}` makes it a node"
+        )
+    processes.claim(place.agent_pid, f"the agent of node {place.name}")
+    server = f"https://{network.gateway()}:{settings.port}"
+    node = Node(place, settings, server=server, address=network.own_address())
+    containerd.configure(place, settings, server=server)
+    _log.info("podbay %s runs node %s of cluster %s, server %s", __version__, place.name, cluster.name, server)
     async with TaskScope() as scope:
-        scope.start(node.run(), name="node")
-        await _told_to_end()
+        await _until_told(scope, node.run())
 
 
-async def _told_to_end() -> None:
+async def _until_told(scope: TaskScope, work: Coroutine[Any, Any, None] | None) -> None:
+    """Run until SIGTERM or SIGINT, or until the work fails. Raises what it raises."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    task = scope.start(work, name="node") if work is not None else None
+    if task is not None:
+        task.add_done_callback(lambda _: told.set())
     await told.wait()
-
-
-def start_server(cluster: Cluster, command: list[str]) -> int:
-    """Start the server as a process of its own; return its pid."""
-    return processes.start(command, log=cluster.log / "server.log", pid_file=cluster.server_pid)
-
-
-def start_agent(cluster: Cluster, index: int, command: list[str]) -> int:
-    """Start an agent as a process of its own, in its node's network namespace; return its pid."""
-    place = cluster.node(index)
-    entered = ["nsenter", f"--net=/run/netns/{place.netns}", *command]
-    return processes.start(entered, log=place.log / "agent.log", pid_file=agent_pid(cluster, index))
-
-
-def agent_pid(cluster: Cluster, index: int) -> Path:
-    """Return the file that names an agent's process."""
-    return cluster.node(index).run / "agent.pid"
+    if task is not None and task.done():
+        task.result()

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,9 @@ from podbay.client.aiohttp_transport import AiohttpTransport
 from podbay.client.configuration import ClientConfig
 from podbay.client.oneshot import OneShotTransport
 from podbay.client.transport import TransportError
+from podbay.lib.clock import RealClock
 from podbay.serving.door import serve
+from podbay.standalone.credentials import Credentials
 from podbay.standalone.pki import Pki
 from podbay.wire.http import PeerCertificate, Response
 from tests.suites.transport import Server, get
@@ -41,13 +42,16 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    pki, stranger = Pki(tmp_path / "pki", datetime.now(UTC)), Pki(tmp_path / "stranger", datetime.now(UTC))
-    serving = pki.server("server", "server", [], ["127.0.0.1", "podbay.test"])
-    server = Server()
-    door = await serve(server, host="127.0.0.1", port=0, tls=pki.server_context(serving))
+    pki, stranger = Pki(tmp_path / "pki", RealClock()), Pki(tmp_path / "stranger", RealClock())
+    serving = pki.server(pki.pair("server"), "server", [], ["127.0.0.1", "podbay.test"])
+    server, credentials = Server(), Credentials(pki.ca.certificate)
+    door = await serve(server, host="127.0.0.1", port=0, tls=credentials.server_context(serving))
     address = f"https://127.0.0.1:{door.port}"
-    config = pki.client_config(address, pki.client("jane", "jane", ["team"]))
-    yield World(server, config, stranger.client_config(address, stranger.client("jane", "jane", ["team"])))
+    jane, other = (
+        Credentials(who.ca.certificate).client_config(address, who.client(who.pair("jane"), "jane", ["team"]))
+        for who in (pki, stranger)
+    )
+    yield World(server, jane, other)
     await door.close()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from podbay.api.images import parse_image_name
-from podbay.standalone.cluster import ClusterError
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.images.layer import INDEX, MANIFEST
 
 _INDEXES: Final = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")

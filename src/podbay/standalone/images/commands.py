@@ -19,7 +19,8 @@ from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import RuntimeFailure
 from podbay.lib.clock import RealClock
 from podbay.standalone.admin import Admin
-from podbay.standalone.cluster import Cluster, ClusterError
+from podbay.standalone.cluster import Cluster
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.images.archive import Archive, ArchivedImage, Blob
 
 Say = Callable[[str], None]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from podbay.standalone.cluster import ClusterError
+from podbay.standalone.errors import ClusterError
 
 _MAGIC: Final = b"!<arch>\n"
 _HEADER_BYTES: Final = 60

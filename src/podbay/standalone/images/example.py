@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from podbay.standalone.cluster import ClusterError
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.images import recipes
 from podbay.standalone.images.debian import busybox_files
 from podbay.standalone.images.layer import build

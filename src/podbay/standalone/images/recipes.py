@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from podbay.standalone.cluster import ClusterError
 from podbay.standalone.containerd import SANDBOX_IMAGE
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.images.debian import architecture
 from podbay.standalone.images.layer import ImageRecipe
 
