@@ -18,11 +18,25 @@ from podbay.wire.http import Request
 
 LIMIT_BYTES: Final = 3 * 1024 * 1024
 _SUMMARY_BYTES: Final = 30
+_UNKNOWN_FORMAT: Final = "the body of the request was in an unknown format - accepted media types include:"
+_PATCHES: Final = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+}
 
 
 def media_type(request: Request) -> str:
     """Return the content type without parameters."""
     return request.headers.get("Content-Type").partition(";")[0].strip().lower()
+
+
+def patch_type(request: Request) -> str:
+    """Return how a body changes an object: ``json``, ``merge`` or ``strategic``. Raises UnsupportedMediaType."""
+    kind = _PATCHES.get(media_type(request))
+    if kind is None:
+        raise UnsupportedMediaType(f"{_UNKNOWN_FORMAT} {', '.join(_PATCHES)}")
+    return kind
 
 
 def check_size(request: Request) -> None:
@@ -53,10 +67,7 @@ def decode(request: Request, kind: str, *, duplicates: bool) -> tuple[Any, list[
         raise BadRequest(
             f"the object provided is unrecognized (must be of type {kind}): {why} ({_summary(request.body)})"
         ) from None
-    raise UnsupportedMediaType(
-        "the body of the request was in an unknown format - accepted media types include: application/json,"
-        " application/yaml, application/vnd.kubernetes.protobuf"
-    )
+    raise UnsupportedMediaType(f"{_UNKNOWN_FORMAT} application/json, application/yaml, {protobuf.MEDIA_TYPE}")
 
 
 def decode_object(request: Request, resource: Resource, level: str) -> tuple[dict[str, Any], list[str]]:

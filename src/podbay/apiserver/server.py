@@ -26,6 +26,7 @@ from podbay.api.priority import system_classes
 from podbay.api.resources import Resource, Subresource
 from podbay.apiserver import documents, health
 from podbay.apiserver.authorization import REGISTRY_PATH, authorize
+from podbay.apiserver.bodies import patch_type
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.connect import connect
 from podbay.apiserver.identity import Identity, authenticate
@@ -175,6 +176,8 @@ class ApiServer:
     ) -> Response:
         if problems := path_segment_problems(info.name):
             raise BadRequest(f'Name parameter invalid: "{info.name}": {";".join(problems)}')
+        if info.verb == "patch":
+            patch_type(request)  # before its options, which other types have others of
         plain = info.subresource in ("log", "exec", "attach", "portforward")
         representation = Representation() if plain else negotiate(request.headers.get("Accept"))
         if representation.kind == "Table":

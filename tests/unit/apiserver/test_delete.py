@@ -133,3 +133,14 @@ async def test_who_asks_for_dependents_to_go_is_told_that_it_only_began(api: Api
     held["metadata"]["finalizers"] = ["example.com/f"]
     await api.create(MAPS, held)
     await api.call("DELETE", f"{MAPS}/a", {"orphanDependents": False}, status=202)
+
+
+async def test_a_collection_loses_no_more_than_its_limit(api: Api) -> None:
+    for name in "abcd":
+        await api.create(MAPS, config_map(name))
+    gone = await api.call("DELETE", f"{MAPS}?limit=2")
+    assert [item["metadata"]["name"] for item in gone["items"]] == ["a", "b"]
+    rest = await api.call("GET", MAPS)
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c", "d"]
+    await api.call("DELETE", f"{MAPS}?continue={gone['metadata']['continue']}")
+    assert (await api.call("GET", MAPS))["items"] == []

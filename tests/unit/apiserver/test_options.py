@@ -25,6 +25,15 @@ async def test_options_of_a_creation_are_checked(api: Api, query: str, kind: str
     await api.call("GET", f"{MAPS}/a", status=404)
 
 
+async def test_an_apply_is_refused_for_what_it_is(api: Api) -> None:
+    query = "?fieldManager=kubectl&fieldValidation=Strict&force=false"
+    refused = await api.call("PATCH", f"{MAPS}/a{query}", {}, media="application/apply-patch+yaml", status=415)
+    assert refused["message"] == (
+        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json,"
+        " application/merge-patch+json, application/strategic-merge-patch+json"
+    )
+
+
 async def test_a_patch_that_is_no_apply_cannot_be_forced(api: Api) -> None:
     await api.create(MAPS, config_map("a"))
     refused = await api.call(

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/finali
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
 """
 
+import contextlib
 from typing import Any, Final
 
 from podbay.api import resources
@@ -17,9 +18,7 @@ from podbay.apiserver.options import delete_options
 from podbay.apiserver.priority import admit_class_delete
 from podbay.apiserver.storage.entry import Entry, converted
 from podbay.apiserver.verbs.call import Call, respond, respond_bytes
-from podbay.apiserver.verbs.read import list_
-from podbay.apiserver.verbs.selection import selection
-from podbay.store.interface import prefix_end
+from podbay.apiserver.verbs.read import find, respond_list
 from podbay.wire import json
 from podbay.wire.http import Response
 
@@ -39,19 +38,13 @@ async def delete(call: Call) -> Response:
 
 
 async def delete_collection(call: Call) -> Response:
-    """Delete every selected object; answer with the list of them."""
+    """Delete what a list of the same query would show; answer with that list."""
     options = _options(call)
-    wanted = selection(call.resource, call.info)
-    answer = await list_(call)
-    prefix = call.objects.key(call.resource, wanted.namespace, "")
-    entries = call.objects.cache.of(call.resource).between(prefix, prefix_end(prefix))
-    found = [(entry.namespace, entry.name) for entry in entries if wanted.matches(entry)]
-    for namespace, name in found:
-        try:
-            await _delete(call, namespace, name, options)
-        except NotFound:
-            continue  # somebody was quicker
-    return answer
+    entries, metadata = await find(call)
+    for entry in entries:
+        with contextlib.suppress(NotFound):  # somebody was quicker
+            await _delete(call, entry.namespace, entry.name, options)
+    return await respond_list(call, entries, metadata)
 
 
 async def _delete(call: Call, namespace: str, name: str, options: dict[str, Any]) -> tuple[bool, bytes]:

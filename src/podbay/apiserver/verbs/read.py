@@ -35,6 +35,12 @@ async def get(call: Call) -> Response:
 
 async def list_(call: Call) -> Response:
     """Answer with a page of objects. Raises BadRequest, Invalid, Expired, Timeout."""
+    entries, metadata = await find(call)
+    return await respond_list(call, entries, metadata)
+
+
+async def find(call: Call) -> tuple[Sequence[Entry], dict[str, Any]]:
+    """Return the objects that a list's query asks for, and the metadata of the list. Raises as ``list_``."""
     query = call.info.query
     check_list_options(query)
     wanted = selection(call.resource, call.info)
@@ -77,13 +83,13 @@ async def list_(call: Call) -> Response:
         metadata["continue"] = encode_token(cache.revision, prefix, following)
         if wanted.is_everything:
             metadata["remainingItemCount"] = remaining
-    return await _page(call, found, metadata)
+    return found, metadata
 
 
 async def _from_store(
     call: Call, wanted: Selection, start: str, prefix: str, limit: int, revision: Revision
-) -> Response:
-    """Answer with a page as of an old revision."""
+) -> tuple[Sequence[Entry], dict[str, Any]]:
+    """Return a page as of an old revision."""
     found: list[Entry] = []
     following = ""
     metadata: dict[str, Any] = {"resourceVersion": str(revision)}
@@ -103,10 +109,11 @@ async def _from_store(
         position = page.items[-1].key + "\0"
     if following:
         metadata["continue"] = encode_token(revision, prefix, following)
-    return await _page(call, found, metadata)
+    return found, metadata
 
 
-async def _page(call: Call, entries: Sequence[Entry], metadata: dict[str, Any]) -> Response:
+async def respond_list(call: Call, entries: Sequence[Entry], metadata: dict[str, Any]) -> Response:
+    """Answer with a list of objects, in the representation that the client wants."""
     resource = call.resource
     if call.representation.kind:
         return respond_bytes(call, json.encode(await _represented(call, entries, metadata)))

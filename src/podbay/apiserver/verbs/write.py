@@ -19,7 +19,6 @@ from podbay.api.errors import (
     Conflict,
     NotFound,
     StatusError,
-    UnsupportedMediaType,
 )
 from podbay.api.names import generate_name
 from podbay.api.patch import PatchError, json_patch, merge_patch, status_error, strategic_merge_patch
@@ -38,7 +37,7 @@ from podbay.apiserver import strategy
 from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
-from podbay.apiserver.bodies import check_size, decode_object, media_type, shaped
+from podbay.apiserver.bodies import check_size, decode_object, patch_type, shaped
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.priority import admit_default_class, admit_priority
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
@@ -49,11 +48,6 @@ from podbay.wire.http import Response
 
 _GENERATED_TRIES: Final = 8
 _PATCH_TRIES: Final = 5
-_PATCHES: Final = {
-    "application/json-patch+json": "json",
-    "application/merge-patch+json": "merge",
-    "application/strategic-merge-patch+json": "strategic",
-}
 
 
 async def create(call: Call) -> Response:
@@ -137,13 +131,7 @@ async def patch(call: Call) -> Response:
     """Change an object as the body says: a JSON, merge or strategic merge patch."""
     resource, info = call.resource, call.info
     check_size(call.request)
-    media = media_type(call.request)
-    kind = _PATCHES.get(media)
-    if kind is None:
-        accepted = ", ".join(_PATCHES)
-        raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-        )
+    kind = patch_type(call.request)
     level = call.options.field_validation
     try:
         changes, repeated = json.decode_with_duplicates(call.request.body)
