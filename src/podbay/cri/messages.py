@@ -35,6 +35,7 @@ _PROPAGATIONS = {
     Propagation.HOST_TO_CONTAINER: pb.PROPAGATION_HOST_TO_CONTAINER,
     Propagation.BIDIRECTIONAL: pb.PROPAGATION_BIDIRECTIONAL,
 }
+_ABANDONED = "context canceled"
 _MASKED = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
     "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
@@ -150,13 +151,17 @@ def container(message: Any) -> Container:
 
 
 def container_status(message: Any) -> Container:
-    """Return a container of a status. Its sandbox is not in there."""
+    """Return a container of a status. Its sandbox is not in there.
+
+    One whose start was given up because who asked for it went away has only been made: nothing of it ever ran.
+    """
+    was_abandoned = message.reason == "StartError" and not message.started_at and _ABANDONED in message.message
     return Container(
         id=message.id,
         sandbox_id="",
         name=message.metadata.name,
         attempt=message.metadata.attempt,
-        state=_STATES[message.state],
+        state=ContainerState.CREATED if was_abandoned else _STATES[message.state],
         created_at=message.created_at,
         image=message.image.image,
         image_ref=message.image_ref,
