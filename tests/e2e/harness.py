@@ -109,6 +109,21 @@ class RealCluster:
         """Return the pid of one of the cluster's processes, by its file under the run directory."""
         return int(Path("/run/podbay", self.name, *parts).read_text().split()[0])
 
+    def servers(self) -> list[int]:
+        """Return the pids of the cluster's Python processes."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"podbay" in words and self.name.encode() in words and (b"server" in words or b"agent" in words):
+                found.append(int(entry.name))
+        assert found
+        return found
+
     @contextmanager
     def port_forward(
         self, pod: str, port: int, *, which: str = "kubectl", version: str = NEWEST

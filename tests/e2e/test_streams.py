@@ -170,7 +170,7 @@ def test_a_port_that_nobody_listens_on_breaks_only_its_connection(streams: RealC
 @pytest.mark.parametrize("version", ["1.27", "1.33"])
 @pytest.mark.parametrize("name", ["streams-0", "streams-1"])
 def test_gigabytes_flow_through_a_port_forward_at_steady_memory(streams: RealCluster, version: str, name: str) -> None:
-    pids = _servers(streams)
+    pids = streams.servers()
     with streams.port_forward(name, 8080, version=version) as (url, _):
         assert fetch(url) == "hello\n"
         before = _memory_kb(pids)
@@ -186,7 +186,7 @@ def test_gigabytes_flow_through_a_port_forward_at_steady_memory(streams: RealClu
 
 @pytest.mark.parametrize("version", ["1.27", "1.33"])
 def test_a_reader_that_stops_is_waited_for_at_steady_memory(streams: RealCluster, version: str) -> None:
-    pids = _servers(streams)
+    pids = streams.servers()
     with (
         streams.port_forward("streams-0", 8080, version=version) as (url, _),
         streams.port_forward("streams-0", 8080, version=version) as (other, _),
@@ -204,7 +204,7 @@ def test_a_reader_that_stops_is_waited_for_at_steady_memory(streams: RealCluster
 @pytest.mark.parametrize("version", ["1.27", "1.33"])
 def test_what_is_sent_into_a_port_arrives_whole_and_its_end_too(streams: RealCluster, version: str) -> None:
     size = 200 * 1024 * 1024 + int(version.removeprefix("1."))
-    pids = _servers(streams)
+    pids = streams.servers()
     with streams.port_forward("streams-1", 9000, version=version) as (url, _):
         host, port = url.removeprefix("http://").split(":")
         before, most = _memory_kb(pids), 0
@@ -276,22 +276,6 @@ def test_the_log_of_the_run_before_is_kept(cluster: RealCluster, tmp_path: Path)
 def _following(cluster: RealCluster, version: str) -> "subprocess.Popen[str]":
     command = [kubectl_path(version), "logs", "-f", "--tail=1", "talks"]
     return subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True)
-
-
-def _servers(cluster: RealCluster) -> list[int]:
-    """Return the pids of the cluster's Python processes."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"podbay" in words and cluster.name.encode() in words and (b"server" in words or b"agent" in words):
-            found.append(int(entry.name))
-    assert found
-    return found
 
 
 def _memory_kb(pids: list[int]) -> int:
