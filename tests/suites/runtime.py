@@ -215,6 +215,19 @@ class RuntimeSuite:
                 await call("0" * 64)
             assert raised.value.code == "NOT_FOUND"
 
+    async def test_a_command_runs_in_a_container_to_its_end(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("exec"), RUNS)
+        result = await runtime.exec_sync(container, ["echo", "hello", "world"], 5)
+        assert (result.stdout, result.stderr, result.exit_code) == (b"hello world\n", b"", 0)
+        assert (await runtime.exec_sync(container, ["sh", "-c", "exit 3"], 0)).exit_code == 3
+
+    async def test_no_command_runs_in_a_container_that_has_ended(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("exec-ended"), RUNS)
+        await runtime.stop_container(container, 1)
+        with pytest.raises(RuntimeFailure) as failure:
+            await runtime.exec_sync(container, ["true"], 5)
+        assert "EXITED" in failure.value.message
+
     async def test_lists_are_narrowed_by_labels(self, runtime: Runtime, made: Made) -> None:
         one, two = await made.sandbox("one"), await made.sandbox("two")
         first, _ = await made.container(one, RUNS), await made.container(two, RUNS)

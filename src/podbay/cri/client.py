@@ -17,6 +17,7 @@ from podbay.cri.proto import events_pb2, runtime_pb2
 from podbay.cri.runtime import (
     Container,
     ContainerConfig,
+    ExecResult,
     Image,
     RuntimeEvent,
     RuntimeFailure,
@@ -33,6 +34,7 @@ _IMAGES: Final = "/runtime.v1.ImageService/"
 _EVENTS: Final = "/containerd.services.events.v1.Events/Subscribe"
 _BRIEF_S: Final = 120.0
 _PULL_S: Final = 3600.0
+_ENDLESS_S: Final = 366 * 86400.0
 _RETRY: Final = Backoff(base_s=0.1, cap_s=5.0)
 _ABSENT: Final = "NOT_FOUND"
 
@@ -139,6 +141,13 @@ class CriRuntime:
         """Remove an image."""
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=name))
         await self._call_if_there("RemoveImage", request, pb.RemoveImageResponse, service=_IMAGES)
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
+        """Run a command to its end."""
+        request = pb.ExecSyncRequest(container_id=container_id, cmd=list(command), timeout=int(timeout_s))
+        patience_s = timeout_s + _BRIEF_S if timeout_s else _ENDLESS_S
+        answer = await self._call("ExecSync", request, pb.ExecSyncResponse, timeout_s=patience_s)
+        return ExecResult(stdout=answer.stdout, stderr=answer.stderr, exit_code=answer.exit_code)
 
     async def exec_url(
         self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool

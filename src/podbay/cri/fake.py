@@ -13,11 +13,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from podbay.cri.behaviour import Behaviour, behaviour_of
+from podbay.cri.behaviour import Behaviour, answer_of, behaviour_of
 from podbay.cri.runtime import (
     Container,
     ContainerConfig,
     ContainerState,
+    ExecResult,
     Image,
     RuntimeEvent,
     RuntimeFailure,
@@ -61,6 +62,7 @@ class FakeRuntime:
         pod_cidr: str = "10.244.0.0/24",
         pullable: Collection[str] | None = None,
         behaviour: Callable[[ContainerConfig], Behaviour] = behaviour_of,
+        answer: Callable[[str, Sequence[str]], ExecResult] = answer_of,
     ) -> None:
         self._clock = clock
         self._activity = activity or Activity()
@@ -68,6 +70,7 @@ class FakeRuntime:
         self._addresses = ipaddress.ip_network(pod_cidr)
         self.pullable = pullable
         self.behaviour = behaviour
+        self.answer = answer
         self._sandboxes: dict[str, Sandbox] = {}
         self._host_network: set[str] = set()
         self._containers: dict[str, _Held] = {}
@@ -78,6 +81,7 @@ class FakeRuntime:
         self._made = 0
         self._timers = TaskScope()
         self.calls: list[str] = []
+        self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
         self.sandbox_configs: dict[str, SandboxConfig] = {}
 
@@ -266,6 +270,21 @@ class FakeRuntime:
         found = self._image(name)
         if found is not None:
             del self._images[found.id]
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
+        """Pretend to run a command, for as long as it takes."""
+        await self._called("exec_sync")
+        self._must_run(container_id)
+        name = self._held(container_id).view.name
+        self.executed.append((name, tuple(command)))
+        takes_s = behaviour_of(ContainerConfig(name=name, image="", command=command)).runs_s or 0.0
+        if 0 < timeout_s < takes_s:
+            await self._clock.sleep(timeout_s)
+            message = f"failed to exec in container: timeout {timeout_s:.0f}s exceeded: context deadline exceeded"
+            raise RuntimeFailure("DEADLINE_EXCEEDED", message)
+        if takes_s:
+            await self._clock.sleep(takes_s)
+        return self.answer(name, command)
 
     async def exec_url(
         self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool

@@ -209,6 +209,15 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """What a command in a container wrote, and how it ended."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """An image that is there. Its user is a number, or a name, or not said."""
 
@@ -314,6 +323,9 @@ class Runtime(Protocol):
 
     async def remove_image(self, name: str) -> None:
         """Remove an image; idempotent."""
+
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
+        """Run a command in a container to its end; DEADLINE_EXCEEDED if that takes longer. 0 is for ever."""
 
     async def exec_url(
         self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool

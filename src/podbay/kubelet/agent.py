@@ -11,6 +11,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound
@@ -28,6 +29,9 @@ from podbay.kubelet.node.machine import Machine, read_machine
 from podbay.kubelet.observe import Observer
 from podbay.kubelet.observed import POD_UID, Observed
 from podbay.kubelet.pod_files import PodFiles
+from podbay.kubelet.probes.asking import Asker
+from podbay.kubelet.probes.http import HttpGetter
+from podbay.kubelet.probes.prober import Prober
 from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
 from podbay.kubelet.volumes.following import Following
@@ -73,6 +77,8 @@ class Kubelet:
         self.sandbox_slots = asyncio.Semaphore(_SANDBOXES_AT_ONCE)
         self.images = Images(runtime, clock, lambda: self.heartbeat.look_again(_PULLED_S))
         self.observer = Observer(runtime, clock)
+        self.getter = HttpGetter()
+        self.prober = Prober(Asker(runtime, self.getter, is_real=config.is_real), clock, activity)
         self.status_writer = StatusWriter(rest)
         self.events = EventRecorder(rest, clock, activity, component="kubelet", host=config.node_name)
         self.heartbeat = Heartbeat(rest, runtime, config, self._machine, clock, activity)
@@ -101,24 +107,30 @@ class Kubelet:
 
     async def run(self) -> None:
         """Register, then work until cancelled."""
-        async with self._following, self._scope as scope:
-            scope.start(self.events.run(), name="kubelet events")
-            if self.config.is_real:
-                await asyncio.to_thread(self.volumes.share)
+        async with AsyncExitStack() as stack:
+            for part in (self.getter, self.prober):
+                stack.push_async_callback(part.close)
+            await stack.enter_async_context(self._following)
+            await self._work_until_cancelled(await stack.enter_async_context(self._scope))
+
+    async def _work_until_cancelled(self, scope: TaskScope) -> None:
+        scope.start(self.events.run(), name="kubelet events")
+        if self.config.is_real:
+            await asyncio.to_thread(self.volumes.share)
+        await self.heartbeat.register()
+        if self._hooks.network_up is not None:
+            await self._hooks.network_up()
             await self.heartbeat.register()
-            if self._hooks.network_up is not None:
-                await self._hooks.network_up()
-                await self.heartbeat.register()
-            self.registered.set()
-            scope.start(self.heartbeat.run(), name="heartbeat")
-            scope.start(self._source.run(), name="kubelet pods")
-            scope.start(self._hear(), name="runtime events")
-            await self._source.synced.wait()
-            with self.activity.working("sweep"):
-                await self._sweep()
-            while True:
-                await self.clock.sleep(_SAFETY_RELIST_S)
-                self._wake_all()
+        self.registered.set()
+        scope.start(self.heartbeat.run(), name="heartbeat")
+        scope.start(self._source.run(), name="kubelet pods")
+        scope.start(self._hear(), name="runtime events")
+        await self._source.synced.wait()
+        with self.activity.working("sweep"):
+            await self._sweep()
+        while True:
+            await self.clock.sleep(_SAFETY_RELIST_S)
+            self._wake_all()
 
     @property
     def seccomp_root(self) -> str:

@@ -197,7 +197,8 @@ class Worker:
             self.tell("Warning", "FailedMount", message)
         if not volumes.is_ready:
             return False, _least(volumes.again_s, await self.write(seen))
-        todo = plan(self.pod, seen, self._executor.backoffs, self._kubelet.clock.now().timestamp())
+        now, healths = self._kubelet.clock.now().timestamp(), self._kubelet.prober.healths(self.uid)
+        todo = plan(self.pod, seen, self._executor.backoffs, now, healths)
         seen, again = await self._act(todo, seen)
         unwritten_s = await self.write(seen)
         if unwritten_s is not None:
@@ -213,7 +214,17 @@ class Worker:
                 if container.state is ContainerState.EXITED and container.id not in self._messages:
                     found = self._kubelet.files.termination_message(self.uid, container.name, container.attempt)
                     self._messages[container.id] = found
+        self._follow(seen)
         return seen
+
+    def _follow(self, seen: Observed) -> None:
+        """Have the containers probed that run now."""
+        if has_finished(self.pod) or self._failure is not None:
+            self._kubelet.prober.forget(self.uid)
+            return
+        host = self._kubelet.config.address if self.pod["spec"].get("hostNetwork") else ""
+        ips = seen.sandbox.ips if seen.sandbox is not None else ()
+        self._kubelet.prober.follow(self, seen, host or (ips[0] if ips else ""))
 
     async def _act(self, todo: Plan, seen: Observed) -> tuple[Observed, list[float]]:
         """Do what was planned; return what is there then, and when to look again.
@@ -279,6 +290,7 @@ class Worker:
     async def _clean_up(self, seen: Observed) -> None:
         """Remove everything of a pod that the API server has forgotten."""
         kubelet = self._kubelet
+        kubelet.prober.forget(self.uid)
         kubelet.volumes.forget(self.uid)
         for sandbox in seen.sandboxes:
             await kubelet.runtime.stop_sandbox(sandbox.id)
@@ -298,6 +310,7 @@ class Worker:
         """Write the status; return when to try again if the API server would not have it."""
         kubelet = self._kubelet
         kubelet.own(self.uid, seen)
+        self._follow(seen)
         references = {c.image_ref for c in seen.containers if c.image_ref}
         about = Circumstances(
             now=format_time(kubelet.clock.now()),
@@ -307,6 +320,7 @@ class Worker:
             image_ids={reference: await kubelet.images.shown(reference) for reference in references},
             messages=self._messages,
             oom_killed=frozenset(self._oom),
+            healths=kubelet.prober.healths(self.uid),
             failure=self._failure,
         )
         status = pod_status(self.pod, seen, about)
@@ -329,10 +343,13 @@ def _least(*seconds: float | None) -> float | None:
 
 
 def _meaning(pod: Mapping[str, Any]) -> Any:
-    """Return what of a pod a worker acts upon: not its status, which the worker itself writes."""
-    metadata = pod["metadata"]
+    """Return what of a pod a worker acts upon: not its status, which it writes itself, but for others' conditions."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    gates = {gate["conditionType"] for gate in spec.get("readinessGates") or ()}
     return (
-        pod["spec"],
+        spec,
+        [condition.get("status") for condition in conditions if condition["type"] in gates],
         metadata.get("deletionTimestamp"),
         metadata.get("deletionGracePeriodSeconds"),
         metadata.get("labels"),

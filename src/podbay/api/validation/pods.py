@@ -181,6 +181,9 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     causes += validate_topology_spread(spec.get("topologySpreadConstraints") or (), "spec.topologySpreadConstraints")
     causes += validate_gates(spec)
     causes += _names(spec)
+    for i, gate in enumerate(spec.get("readinessGates") or ()):
+        kind = gate.get("conditionType") or ""
+        causes += each_invalid(f"spec.readinessGates[{i}].conditionType", kind, names.qualified_name_problems(kind))
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= _MOST_SECONDS:
         detail = names.range_problem(1, _MOST_SECONDS)

@@ -73,10 +73,12 @@ _CONTAINER: Final[dict[str, Rule]] = {
     }),
     "terminationMessagePolicy": Values(("File",)),
     "securityContext": Fields(_CONTAINER_SECURITY),
+    **_honoured("livenessProbe", "readinessProbe", "startupProbe"),
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
-    "initContainers": Fields(_CONTAINER),
+    "initContainers": Fields({**_CONTAINER, "restartPolicy": _YES}),
+    "readinessGates": _YES,
     "volumes": Fields(
         {
             **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI"),
