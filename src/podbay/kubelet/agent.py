@@ -23,6 +23,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
 from podbay.kubelet import admission, sandboxes, security, sysctls
 from podbay.kubelet.config import Hooks, KubeletConfig
+from podbay.kubelet.hooks import HookRunner
 from podbay.kubelet.images import Images
 from podbay.kubelet.node.heartbeat import Heartbeat
 from podbay.kubelet.node.machine import Machine, read_machine
@@ -78,6 +79,7 @@ class Kubelet:
         self.images = Images(runtime, clock, lambda: self.heartbeat.look_again(_PULLED_S))
         self.observer = Observer(runtime, clock)
         self.getter = HttpGetter()
+        self.hook_runner = HookRunner(runtime, self.getter, clock, is_real=config.is_real)
         self.prober = Prober(Asker(runtime, self.getter, is_real=config.is_real), clock, activity)
         self.status_writer = StatusWriter(rest)
         self.events = EventRecorder(rest, clock, activity, component="kubelet", host=config.node_name)

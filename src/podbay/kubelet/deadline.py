@@ -5,12 +5,14 @@ Takes the injected clock. Invariant: it never moves to later.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from podbay.kubelet.patience import Patience
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 
 Answer = TypeVar("Answer")
+_TURNS: Final = 2
 
 
 class Deadline:
@@ -45,10 +47,25 @@ class Deadline:
                 moved = scope.start(self._moved.wait(), name="deadline moved")
                 await asyncio.wait({sleep, moved}, return_when=asyncio.FIRST_COMPLETED)
 
-    async def wait_for(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
+    async def wait_for(self, work: Coroutine[Any, Any, Answer], patience: Patience) -> Answer | None:
         """Wait for something, but not longer; None if it was given up. Raises what it raises."""
         async with TaskScope() as scope:
-            working = scope.start(work, name="in time")
-            passed = scope.start(self.passed(), name="passed")
-            await asyncio.wait({working, passed}, return_when=asyncio.FIRST_COMPLETED)
-            return await working if working.done() else None
+            working = scope.start(outcome(work), name="in time")
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)  # what is done at once is not waited for
+            if not working.done():
+                passed = scope.start(self.passed(), name="passed")
+                with patience.waiting():
+                    await asyncio.wait({working, passed}, return_when=asyncio.FIRST_COMPLETED)
+            found: Answer | Exception | None = await working if working.done() else None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+async def outcome(work: Coroutine[Any, Any, Answer]) -> Answer | Exception:
+    """Return what came of it as data: a task that fails would be logged as a fault."""
+    try:
+        return await work
+    except Exception as error:
+        return error

@@ -18,10 +18,12 @@ from podbay.client.rest import Object
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Mount, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
-from podbay.kubelet.actions import StartContainer, Waiting
+from podbay.kubelet.actions import StartContainer, StopContainer, Waiting
 from podbay.kubelet.backoffs import Backoffs
+from podbay.kubelet.deadline import outcome
 from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
+from podbay.kubelet.hooks import HookFailed
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.resources import linux_resources, pod_resources
@@ -138,8 +140,30 @@ class Executor:
                 self.backoffs.next(name, now, now)
             return waits("RunContainerError", error.message, _TELL_AGAIN_S)
         tell("Normal", "Started", f"Started container {name}")
+        failure = await self._after_start(container, container_id, seen)
+        if failure is not None:
+            self.waiting[name] = ("PostStartHookError", failure)
+            return Outcome(retry_s=_TELL_AGAIN_S)
         self.waiting.pop(name, None)
         return Outcome(made=await kubelet.observer.container(container_id, sandbox.id))
+
+    async def _after_start(self, container: Mapping[str, Any], container_id: str, seen: Observed) -> str | None:
+        """Do what a container wants done after its start; one whose hook fails is stopped. Return what went wrong."""
+        hook = (container.get("lifecycle") or {}).get("postStart")
+        if hook is None:
+            return None
+        assert seen.sandbox is not None
+        worker, name = self._worker, container["name"]
+        work = self._kubelet.hook_runner.run(hook, self._pod, container, container_id, worker.address_in(seen))
+        try:
+            await self._unless_ending(work)
+        except HookFailed as error:
+            worker.tell_of(name, "Warning", "FailedPostStartHook", "PostStartHook failed")
+            running = await self._kubelet.observer.container(container_id, seen.sandbox.id)
+            stop = StopContainer(name, container_id, "FailedPostStartHook")
+            await worker.stopper.stop_one(stop, Observed(seen.sandboxes, (running,)))
+            return str(error)
+        return None
 
     def note_waiting(self, waiting: Iterable[Waiting], seen: Observed) -> None:
         """Remember which containers wait for their back-off, and tell it."""
@@ -221,7 +245,7 @@ class Executor:
     async def _unless_ending(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Wait for something long, and give it up if the pod is to end meanwhile. Raises Ending."""
         async with TaskScope() as scope:
-            working = scope.start(_outcome(work), name="pull")
+            working = scope.start(outcome(work), name="pull")
             ending = scope.start(self._worker.ending.wait(), name="ending")
             with self._worker.patience(1).waiting():
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -231,11 +255,3 @@ class Executor:
         if isinstance(result, Exception):
             raise result
         return result
-
-
-async def _outcome(work: Coroutine[Any, Any, Answer]) -> Answer | Exception:
-    """Return what came of it as data: a task that fails would be logged as a fault."""
-    try:
-        return await work
-    except Exception as error:
-        return error

@@ -9,6 +9,7 @@ terminationOrdering.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from podbay.api.pod_containers import find_container, is_sidecar
 from podbay.cri.runtime import Container
 from podbay.kubelet.actions import StopContainer
 from podbay.kubelet.deadline import Deadline
+from podbay.kubelet.hooks import HookFailed
 from podbay.kubelet.observed import Observed
 from podbay.lib.tasks import TaskScope
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from podbay.kubelet.agent import Kubelet
     from podbay.kubelet.patience import Patience
     from podbay.kubelet.worker import Worker
+
+_log = logging.getLogger(__name__)
 
 _LEAST_S: Final = 2.0
 
@@ -77,13 +81,14 @@ class Stopper:
                     woken.cancel()
                     continue
                 worker.woken.clear()
+                worker.unpark()
                 if worker.ending.is_set():
                     deadline.shorten(worker.grace_s())
                 if any(not task.done() for task in tasks):
                     if self._may_show():
                         await worker.show()
                     patience.go_on()
-            worker.hold()
+            worker.unpark()
             for task in tasks:
                 await task
 
@@ -100,13 +105,27 @@ class Stopper:
             self._told.add(container.id)
             self._worker.tell_of(container.name, "Normal", "Killing", message)
         try:
+            await self._before_stop(container, deadline, patience)
             if turns.must_wait(container.name):
-                with patience.waiting():
-                    await deadline.wait_for(turns.wait(container.name))
+                await deadline.wait_for(turns.wait(container.name), patience)
             await self._ask(container, deadline, grace_s, patience)
         finally:
             turns.over(container.name)
             patience.leave()
+
+    async def _before_stop(self, container: Container, deadline: Deadline, patience: "Patience") -> None:
+        """Do what a container wants done before it is asked to end, as far as there is time."""
+        pod = self._worker.pod
+        found = find_container(pod["spec"], container.name)
+        hook = ((found[1].get("lifecycle") or {}) if found is not None else {}).get("preStop")
+        if found is None or hook is None or deadline.left_s() <= 0:
+            return
+        runner, address = self._kubelet.hook_runner, self._worker.address
+        try:
+            await deadline.wait_for(runner.run(hook, pod, found[1], container.id, address), patience)
+        except HookFailed as error:
+            _log.info("pod %s: %s", pod["metadata"]["name"], error)
+            self._worker.tell_of(container.name, "Warning", "FailedPreStopHook", "PreStopHook failed")
 
     async def _ask(self, container: Container, deadline: Deadline, grace_s: float, patience: "Patience") -> None:
         """Ask a container to end, and again when it has less time than it was told."""

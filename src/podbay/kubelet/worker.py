@@ -20,8 +20,10 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
 from podbay.kubelet.actions import Plan
+from podbay.kubelet.active_deadline import DEADLINE_EXCEEDED, active_left_s
 from podbay.kubelet.admission import has_finished
 from podbay.kubelet.execute import Ending, Executor
+from podbay.kubelet.last_words import last_words
 from podbay.kubelet.observed import Observed, observed
 from podbay.kubelet.patience import Patience
 from podbay.kubelet.plan import plan
@@ -52,13 +54,15 @@ class Worker:
         self.woken = asyncio.Event()
         self.ending = asyncio.Event()
         self._held = False
+        self._is_parked = False
         self._oom: set[str] = set()
         self._messages: dict[str, str] = {}
         self._failures = 0
         self._unwritten = 0
         self._failure: tuple[str, str] | None = None
+        self._eviction: tuple[str, str] | None = None
         self._executor = Executor(kubelet, self)
-        self._stopper = Stopper(kubelet, self)
+        self.stopper = Stopper(kubelet, self)
         self._due = TaskScope()
         self.take(pod)
 
@@ -69,7 +73,8 @@ class Worker:
 
     def wake(self) -> None:
         """Have a step taken soon; until then the pod is work in hand."""
-        self.hold()
+        if not self._is_parked:
+            self.hold()
         self.woken.set()
 
     def take(self, pod: Object) -> None:
@@ -126,9 +131,19 @@ class Worker:
             self._held = False
             self._kubelet.activity.end("pod worker")
 
+    def park(self) -> None:
+        """Say that the step under way only waits: whatever wakes the worker now has to wait as well."""
+        self._is_parked = True
+        self.release()
+
+    def unpark(self) -> None:
+        """Say that the step goes on."""
+        self._is_parked = False
+        self.hold()
+
     def patience(self, count: int) -> Patience:
         """Return what tells whether so many pieces of work at once all only wait."""
-        return Patience(count, self.hold, self.release)
+        return Patience(count, self.unpark, self.park)
 
     async def run(self) -> None:
         """Take steps until nothing of the pod is left here."""
@@ -176,7 +191,7 @@ class Worker:
         seen = await self._look()
         if self.removed:
             if seen.running:
-                await self._stopper.stop_all(seen)
+                await self.stopper.stop_all(seen)
                 seen = await self._look()
             await self._clean_up(seen)
             return True, None
@@ -198,12 +213,23 @@ class Worker:
         if not volumes.is_ready:
             return False, _least(volumes.again_s, await self.write(seen))
         now, healths = self._kubelet.clock.now().timestamp(), self._kubelet.prober.healths(self.uid)
+        active_s = active_left_s(self.pod, now)
+        if active_s is not None and active_s <= 0:
+            return False, await self._exceed(seen)
         todo = plan(self.pod, seen, self._executor.backoffs, now, healths)
         seen, again = await self._act(todo, seen)
         unwritten_s = await self.write(seen)
         if unwritten_s is not None:
             again.append(unwritten_s)
-        return False, _least(volumes.again_s, *again)
+        return False, _least(volumes.again_s, active_s, *again)
+
+    async def _exceed(self, seen: Observed) -> float | None:
+        """End a pod that has been active for as long as it may."""
+        if self._eviction is None:
+            self._eviction = DEADLINE_EXCEEDED
+            self.tell("Normal", *DEADLINE_EXCEEDED)
+        await self._finish(seen)
+        return await self.write(await self._look())
 
     async def _look(self) -> Observed:
         observer = self._kubelet.observer
@@ -212,8 +238,9 @@ class Worker:
         if self._kubelet.config.is_real:
             for container in seen.containers:
                 if container.state is ContainerState.EXITED and container.id not in self._messages:
-                    found = self._kubelet.files.termination_message(self.uid, container.name, container.attempt)
-                    self._messages[container.id] = found
+                    self._messages[container.id] = last_words(
+                        self._kubelet.files, self._kubelet.config.log_root, self.pod, container
+                    )
         self._follow(seen)
         return seen
 
@@ -222,9 +249,18 @@ class Worker:
         if has_finished(self.pod) or self._failure is not None:
             self._kubelet.prober.forget(self.uid)
             return
-        host = self._kubelet.config.address if self.pod["spec"].get("hostNetwork") else ""
-        ips = seen.sandbox.ips if seen.sandbox is not None else ()
-        self._kubelet.prober.follow(self, seen, host or (ips[0] if ips else ""))
+        self._kubelet.prober.follow(self, seen, self.address_in(seen))
+
+    @property
+    def address(self) -> str:
+        """Return the address that the API server knows the pod by, or nothing."""
+        return str((self.pod.get("status") or {}).get("podIP", ""))
+
+    def address_in(self, seen: Observed) -> str:
+        """Return the pod's address, or nothing if it has none now."""
+        if self.pod["spec"].get("hostNetwork"):
+            return self._kubelet.config.address
+        return next(iter(seen.sandbox.ips), "") if seen.sandbox is not None else ""
 
     async def _act(self, todo: Plan, seen: Observed) -> tuple[Observed, list[float]]:
         """Do what was planned; return what is there then, and when to look again.
@@ -238,7 +274,7 @@ class Worker:
         if todo.kill:
             if todo.sandbox_changed:
                 self.tell("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
-            await self._stopper.stop_all(seen)
+            await self.stopper.stop_all(seen)
             for old in seen.sandboxes:
                 await runtime.stop_sandbox(old.id)
         if todo.sandbox_attempt is not None:
@@ -249,7 +285,7 @@ class Worker:
                 finally:
                     await told
         for stop in todo.stop:
-            await self._stopper.stop_one(stop, seen)
+            await self.stopper.stop_one(stop, seen)
         made: list[Container] = []
         for start in todo.start:
             outcome = await executor.start(start, seen)
@@ -270,14 +306,14 @@ class Worker:
 
     async def _finish(self, seen: Observed) -> None:
         """Stop what still runs of a pod that has nothing to do any more, and its sandbox."""
-        await self._stopper.stop_all(seen)
+        await self.stopper.stop_all(seen)
         if seen.sandbox is not None:
             await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
 
     async def _terminate(self, seen: Observed) -> float | None:
         """End a pod that is being deleted: stop, tell, and let the API server forget it."""
         if seen.running:
-            await self._stopper.stop_all(seen)
+            await self.stopper.stop_all(seen)
             seen = await self._look()
         if seen.sandbox is not None:
             await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
@@ -322,6 +358,7 @@ class Worker:
             oom_killed=frozenset(self._oom),
             healths=kubelet.prober.healths(self.uid),
             failure=self._failure,
+            eviction=self._eviction,
         )
         status = pod_status(self.pod, seen, about)
         try:

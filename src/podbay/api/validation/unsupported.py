@@ -59,7 +59,7 @@ _CONTAINER_SECURITY: Final[dict[str, Rule]] = {
 }
 _CONTAINER: Final[dict[str, Rule]] = {
     **_honoured("name", "image", "command", "args", "workingDir", "envFrom", "imagePullPolicy"),
-    **_honoured("stdin", "stdinOnce", "tty", "terminationMessagePath"),
+    **_honoured("stdin", "stdinOnce", "tty", "terminationMessagePath", "terminationMessagePolicy"),
     "ports": Fields(_honoured("name", "containerPort", "protocol", "hostPort", "hostIP")),
     "env": Fields({
         **_honoured("name", "value"),
@@ -71,14 +71,14 @@ _CONTAINER: Final[dict[str, Rule]] = {
         **_honoured("name", "mountPath", "readOnly", "subPath", "subPathExpr", "recursiveReadOnly"),
         **_honoured("mountPropagation"),
     }),
-    "terminationMessagePolicy": Values(("File",)),
     "securityContext": Fields(_CONTAINER_SECURITY),
     **_honoured("livenessProbe", "readinessProbe", "startupProbe"),
+    "lifecycle": Fields(_honoured("postStart", "preStop")),
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
     "initContainers": Fields({**_CONTAINER, "restartPolicy": _YES}),
-    "readinessGates": _YES,
+    **_honoured("readinessGates", "activeDeadlineSeconds"),
     "volumes": Fields(
         {
             **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI"),

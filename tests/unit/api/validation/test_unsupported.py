@@ -39,7 +39,7 @@ def test_a_field_that_is_not_honoured_is_refused_by_its_path(spec: dict[str, Any
 @pytest.mark.parametrize(
     ("container", "path"),
     [
-        ({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}, "lifecycle"),
+        ({"lifecycle": {"stopSignal": "SIGUSR1"}}, "lifecycle.stopSignal"),
         ({"securityContext": {"windowsOptions": {"hostProcess": True}}}, "securityContext.windowsOptions"),
         ({"volumeDevices": [{"name": "v", "devicePath": "/dev/v"}]}, "volumeDevices"),
     ],
