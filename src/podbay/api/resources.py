@@ -65,6 +65,7 @@ PODS: Final = Resource(
     subresources=(
         Subresource(name="attach", verbs=("create", "get"), kind="PodAttachOptions"),
         Subresource(name="binding", verbs=("create",), kind="Binding"),
+        Subresource(name="ephemeralcontainers", verbs=("get", "patch", "update")),
         Subresource(name="exec", verbs=("create", "get"), kind="PodExecOptions"),
         Subresource(name="log", verbs=("get",)),
         Subresource(name="portforward", verbs=("create", "get"), kind="PodPortForwardOptions"),

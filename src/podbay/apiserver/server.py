@@ -213,7 +213,7 @@ class ApiServer:
         if info.verb not in sub.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         match sub.name:
-            case "status" | "finalize":
+            case "status" | "finalize" | "ephemeralcontainers":
                 return await _VERBS[info.verb](call)
             case "binding":
                 return await pods.bind(call)

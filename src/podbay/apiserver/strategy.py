@@ -71,6 +71,16 @@ def prepare_status(resource: Resource, new: Object, old: Object) -> None:
         new["status"].setdefault("qosClass", old.get("status", {}).get("qosClass"))
 
 
+def prepare_ephemeral(new: Object, old: Object) -> None:
+    """Keep everything but the ephemeral containers."""
+    wanted = (new.get("spec") or {}).get("ephemeralContainers") or []
+    for name in list(new):
+        if name not in ("kind", "apiVersion", "metadata"):
+            del new[name]
+    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion")}
+    new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
+
+
 def prepare_finalize(new: Object, old: Object) -> None:
     """Keep everything but a namespace's own finalizers and its metadata."""
     finalizers = (new.get("spec") or {}).get("finalizers") or []

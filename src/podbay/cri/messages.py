@@ -109,7 +109,7 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
                 memory_limit_in_bytes=resources.memory_limit_bytes,
                 oom_score_adj=resources.oom_score_adj,
             ),
-            security_context=_container_security(config.security, sandbox),
+            security_context=_container_security(config.security, sandbox, config.sees_processes_of),
         ),
     )
 
@@ -228,7 +228,11 @@ def event(envelope: Any) -> RuntimeEvent | None:
     return RuntimeEvent(kind="exit", id=ended.id, exit_code=ended.exit_status, at=ended.exited_at.ToNanoseconds())
 
 
-def _namespaces(config: SandboxConfig) -> Any:
+def _namespaces(config: SandboxConfig, target: str = "") -> Any:
+    if target:
+        joined = _namespaces(config)
+        joined.pid, joined.target_id = pb.TARGET, target
+        return joined
     return pb.NamespaceOption(
         network=pb.NODE if config.host_network else pb.POD,
         pid=pb.NODE if config.host_pid else pb.POD if config.share_process_namespace else pb.CONTAINER,
@@ -251,9 +255,9 @@ def _sandbox_security(config: SandboxConfig) -> Any:
     )
 
 
-def _container_security(security: ContainerSecurity, sandbox: SandboxConfig) -> Any:
+def _container_security(security: ContainerSecurity, sandbox: SandboxConfig, target: str) -> Any:
     return pb.LinuxContainerSecurityContext(
-        namespace_options=_namespaces(sandbox),
+        namespace_options=_namespaces(sandbox, target),
         privileged=security.privileged,
         run_as_user=_number(security.run_as_user),
         run_as_username=security.run_as_username,

@@ -166,6 +166,7 @@ class ContainerConfig:
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    sees_processes_of: str = ""  # another container's id, whose processes this one sees
     resources: LinuxResources = LinuxResources()
     security: ContainerSecurity = ContainerSecurity()
 

@@ -213,6 +213,7 @@ class Executor:
             mounts=mounts,
             resources=linux_resources(pod, container, kubelet.memory_bytes),
             security=container_security(pod, container, await kubelet.images.known(image), kubelet.seccomp_root),
+            sees_processes_of=_target(container, seen),
         )
 
     def _mounts(self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str]) -> list[Mount]:
@@ -255,3 +256,14 @@ class Executor:
         if isinstance(result, Exception):
             raise result
         return result
+
+
+def _target(container: Mapping[str, Any], seen: Observed) -> str:
+    """Return the id of the container whose processes an ephemeral one is to see. Raises ConfigurationError."""
+    name = container.get("targetContainerName")
+    if not name:
+        return ""
+    found = seen.newest(name)
+    if found is None or found.state is not ContainerState.RUNNING:
+        raise ConfigurationError(f"unable to find target container {name}")
+    return found.id

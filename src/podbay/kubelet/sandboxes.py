@@ -100,6 +100,7 @@ def container_config(  # noqa: PLR0913
     mounts: Sequence[Mount],
     resources: LinuxResources,
     security: ContainerSecurity,
+    sees_processes_of: str = "",
 ) -> ContainerConfig:
     """Return how to make a container."""
     name = container["name"]
@@ -126,6 +127,7 @@ def container_config(  # noqa: PLR0913
         tty=bool(container.get("tty")),
         resources=resources,
         security=security,
+        sees_processes_of=sees_processes_of,
     )
 
 

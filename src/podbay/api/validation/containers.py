@@ -37,7 +37,7 @@ def validate_containers(
     causes, taken = [], set()
     for i, container in enumerate(containers):
         here, name = f"{path}[{i}]", container.get("name") or ""
-        causes += _container(container, volumes, here)
+        causes += validate_common(container, volumes, here)
         if name in taken:
             causes.append(duplicate(f"{here}.name", name))
         taken.add(name)
@@ -58,7 +58,7 @@ def validate_init_containers(
     causes, taken = [], {container.get("name") or "" for container in regular}
     for i, container in enumerate(init):
         here, name = f"{path}[{i}]", container.get("name") or ""
-        causes += _container(container, volumes, here)
+        causes += validate_common(container, volumes, here)
         policy = container.get("restartPolicy")
         if policy is not None and policy != "Always":
             causes.append(not_supported(f"{here}.restartPolicy", policy, ("Always",)))
@@ -95,7 +95,8 @@ def one_of(value: str, supported: Sequence[str], path: str) -> list[Cause]:
     return [] if value in supported else [not_supported(path, value, supported)]
 
 
-def _container(container: Mapping[str, Any], volumes: Collection[str], path: str) -> list[Cause]:
+def validate_common(container: Mapping[str, Any], volumes: Collection[str], path: str) -> list[Cause]:
+    """Return what is wrong with a container of whatever kind."""
     causes = []
     name = container.get("name") or ""
     if name:

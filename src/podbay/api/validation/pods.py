@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.pod_containers import KINDS
 from podbay.api.validation.containers import image_causes, one_of, validate_containers, validate_init_containers
+from podbay.api.validation.ephemeral import validate_ephemeral_containers
 from podbay.api.validation.field_errors import (
     duplicate,
     each_invalid,
@@ -127,7 +129,7 @@ def _metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
     causes += _annotations(pod)
     spec = pod.get("spec") or {}
     causes += _spec(spec)
-    for kind in ("containers", "initContainers"):
+    for kind in KINDS:
         for i, container in enumerate(spec.get(kind) or ()):
             causes += image_causes(container, f"spec.{kind}[{i}]")
     return causes + unsupported_in_pod(pod)
@@ -161,6 +163,7 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     causes += found
     containers, grace_s = spec.get("containers") or (), spec.get("terminationGracePeriodSeconds")
     causes += validate_containers(containers, volumes, grace_s, "spec.containers")
+    causes += validate_ephemeral_containers(spec, volumes, "spec.ephemeralContainers")
     init = spec.get("initContainers") or ()
     causes += validate_init_containers(init, containers, volumes, grace_s, "spec.initContainers")
     causes += _host_network_ports(spec)

@@ -78,6 +78,7 @@ _CONTAINER: Final[dict[str, Rule]] = {
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
     "initContainers": Fields({**_CONTAINER, "restartPolicy": _YES}),
+    "ephemeralContainers": Fields({**_CONTAINER, "targetContainerName": _YES}),
     **_honoured("readinessGates", "activeDeadlineSeconds"),
     "volumes": Fields(
         {

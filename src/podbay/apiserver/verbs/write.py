@@ -1,6 +1,6 @@
 """CREATE, UPDATE and PATCH: an object through decoding, rules, admission and validation into the store.
 
-Takes a call; gives the stored object. Also on the subresource ``status``.
+Takes a call; gives the stored object. Also on the subresources ``status`` and ``ephemeralcontainers``.
 Invariant: nothing is stored that was not validated against what it replaces, and nothing replaces what was changed
 since it was read: a lost race is Conflict, or for a patch another try.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
@@ -32,6 +32,7 @@ from podbay.api.validation import (
     validate_status_update,
     validate_update,
 )
+from podbay.api.validation.ephemeral import validate_ephemeral_update
 from podbay.api.warnings import warnings_on_create
 from podbay.apiserver import strategy
 from podbay.apiserver.accounts import admit_account
@@ -182,6 +183,9 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
         case "status":
             strategy.prepare_status(resource, new, before)
             problems = validate_status_update(resource, new, before)
+        case "ephemeralcontainers":
+            strategy.prepare_ephemeral(new, before)
+            problems = validate_ephemeral_update(new, before)
         case "finalize":
             strategy.prepare_finalize(new, before)
             problems = validate_finalize(new, before)
