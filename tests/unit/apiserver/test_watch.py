@@ -153,3 +153,14 @@ async def test_nothing_is_kept_for_a_watcher_that_was_cut_off(api: Api, monkeypa
     for name in "abcd":
         await api.create(MAPS, config_map(name))
     assert cache.watcher_count == 0
+
+
+async def test_a_watcher_of_large_objects_is_cut_off_by_their_size(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "_BUFFER_BYTES", 50_000)
+    await api.create(MAPS, config_map("first", text="x" * 80_000))
+    frames = await api.watch(f"{MAPS}?watch=1")
+    assert await frames.names(1) == [("ADDED", "first")]  # the beginning arrives whatever its size
+    for name in "abcdefgh":
+        await api.create(MAPS, config_map(name, text="x" * 30_000))
+    with pytest.raises(StopAsyncIteration):
+        await frames.next()

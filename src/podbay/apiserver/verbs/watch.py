@@ -24,6 +24,7 @@ from podbay.wire import json
 from podbay.wire.http import JSON, Response
 
 _BUFFER: Final = 10_000  # frames that may wait for one watcher
+_BUFFER_BYTES: Final = 32 * 1024 * 1024  # and how large they may be together
 _BOOKMARK_S: Final = 60.0
 _TIMEOUT_S: Final = 1800.0  # at least; twice as long at most, so that not all come back at once
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
@@ -66,7 +67,8 @@ class Watcher:
         self._ended = False
         self._ends = [call.objects.cache.on_end(self._end)]
         self._first_frame = True
-        self._limit = _BUFFER
+        self._limit, self._limit_bytes = _BUFFER, _BUFFER_BYTES
+        self._pending_bytes = 0
         self._after = Revision(0)
 
     def begin_with_all(self, *, told: bool) -> None:
@@ -78,6 +80,8 @@ class Watcher:
             self._pending.append(self._bookmark(_INITIAL_END))
         if self._pending:
             self._limit += len(self._pending)
+            self._pending_bytes = sum(map(len, self._pending))
+            self._limit_bytes += self._pending_bytes
             self._ready.set()
 
     def follow_from(self, revision: Revision) -> None:
@@ -118,7 +122,7 @@ class Watcher:
                         await self._ready.wait()
                     self._ready.clear()
                     if self._pending:
-                        chunk, self._pending = b"".join(self._pending), []
+                        chunk, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
                         with self._call.activity.working("watch frames"):
                             yield chunk
                     elif self._ended:
@@ -141,11 +145,12 @@ class Watcher:
     def _push(self, frame: bytes) -> None:
         if self._ended:
             return
-        if len(self._pending) >= self._limit:
+        if len(self._pending) >= self._limit or self._pending_bytes + len(frame) > self._limit_bytes:
             self._pending.clear()
             self._end()
             return
         self._pending.append(frame)
+        self._pending_bytes += len(frame)
         self._ready.set()
 
     def _end(self) -> None:
