@@ -44,7 +44,7 @@ from podbay.api.validation.scheduling_gates import (
     with_gated_fields_of,
 )
 from podbay.api.validation.security import validate_container_security, validate_pod_security
-from podbay.api.validation.unsupported import unsupported_in_pod
+from podbay.api.validation.unsupported import VALUE_TEXT, unsupported_in_pod
 from podbay.api.validation.volumes import validate_volumes
 
 _RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
@@ -132,7 +132,16 @@ def _metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
     for kind in KINDS:
         for i, container in enumerate(spec.get(kind) or ()):
             causes += image_causes(container, f"spec.{kind}[{i}]")
-    return causes + unsupported_in_pod(pod)
+    return causes + [cause for cause in unsupported_in_pod(pod) if not _is_refused_already(cause, causes)]
+
+
+def _is_refused_already(unsupported: Cause, causes: Sequence[Cause]) -> bool:
+    """Tell whether upstream forbids a field, or knows of no such value, so that nothing of ours is to be added."""
+    return any(
+        f"{unsupported.field}.".startswith(f"{cause.field}.")
+        and (cause.reason == "FieldValueForbidden" or unsupported.message.endswith(VALUE_TEXT))
+        for cause in causes
+    )
 
 
 def _annotations(pod: Mapping[str, Any]) -> list[Cause]:

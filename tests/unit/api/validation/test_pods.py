@@ -49,9 +49,7 @@ from tests.unit.api.validation.support import lines, pod, stored
             ['spec.containers[0].ports[1].hostPort: Duplicate value: "TCP//9"'],
         ),
         ({"restartPolicy": "Always"}, ["spec.containers[0].restartPolicy: Forbidden: may not be set for non-init "
-                                       "containers",
-                                       "spec.containers[0].restartPolicy: Forbidden: podbay does not support this "
-                                       "field yet"]),
+                                       "containers"]),
         ({"volumeMounts": [{"name": "v", "mountPath": "/a"}]}, [
             'spec.containers[0].volumeMounts[0].name: Not found: "v"',
         ]),

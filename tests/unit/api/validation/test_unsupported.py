@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from podbay.api.defaults import set_defaults
 from podbay.api.resources import NODES, PODS, SERVICE_ACCOUNTS
 from podbay.api.validation import validate_create
 from podbay.api.validation.unsupported import unsupported_in_pod
@@ -93,3 +94,20 @@ def test_nodes_and_service_accounts() -> None:
     assert lines(validate_create(NODES, node)) == [f"spec.configSource: {FIELD}"]
     account = {"metadata": {"name": "a", "namespace": "b"}, "imagePullSecrets": [{"name": "s"}]}
     assert lines(validate_create(SERVICE_ACCOUNTS, account)) == [f"imagePullSecrets: {FIELD}"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "causes"),
+    [
+        ({"dnsPolicy": "Foo"}, ["FieldValueNotSupported spec.dnsPolicy"]),
+        ({"os": {"name": "mac"}}, ["FieldValueNotSupported spec.os"]),
+        (
+            {"containers": [{"name": "c", "image": "i", "restartPolicy": "Always"}]},
+            ["FieldValueForbidden spec.containers[0].restartPolicy"],
+        ),
+    ],
+)
+def test_what_upstream_refuses_too_is_told_once(spec: dict[str, Any], causes: list[str]) -> None:
+    made = {"metadata": {"name": "a", "namespace": "n"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
+    set_defaults(PODS, made)
+    assert [f"{cause.reason} {cause.field}" for cause in validate_create(PODS, made)] == causes
