@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podbay.cri.client import CriRuntime
-from podbay.cri.runtime import ContainerState, Runtime
+from podbay.cri.runtime import Runtime
 from podbay.lib.clock import RealClock
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd, private_containerd
 from tests.suites.runtime import Made, RuntimeSuite
@@ -64,10 +64,3 @@ class TestContainerd(RuntimeSuite):
             container = await made.container(key, ["sh", "-c", "test $$ = 1"])
             first[shared] = (await made.ended(container)).exit_code
         assert first == {False: 0, True: 1}
-
-    async def test_a_command_that_is_not_there_does_not_start(self, runtime: Runtime, made: Made) -> None:
-        container = await made.container(await made.sandbox("one"), ["/absent"], start=False)
-        with pytest.raises(Exception, match="no such file or directory"):
-            await runtime.start_container(container)
-        status = await runtime.container_status(container)
-        assert (status.state, status.exit_code, status.reason) == (ContainerState.EXITED, 128, "StartError")

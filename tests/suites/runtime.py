@@ -38,7 +38,7 @@ class Made:
         self.backend = backend
         self.runtime = backend.runtime
         self._configs: dict[str, SandboxConfig] = {}
-        self._attempts = 0
+        self.attempts = 0
 
     async def sandbox(self, name: str, *, share_process_namespace: bool = False) -> str:
         config = SandboxConfig(
@@ -57,16 +57,16 @@ class Made:
 
     async def container(self, sandbox_id: str, command: list[str], *, name: str = "main", start: bool = True) -> str:
         config = self._configs[sandbox_id]
-        self._attempts += 1
+        self.attempts += 1
         key = await self.runtime.create_container(
             sandbox_id,
             ContainerConfig(
                 name=name,
                 image=self.backend.image,
-                attempt=self._attempts,
+                attempt=self.attempts,
                 command=command,
                 labels=dict(config.labels),
-                log_path=f"{name}-{self._attempts}.log",
+                log_path=f"{name}-{self.attempts}.log",
             ),
             config,
         )
@@ -167,6 +167,21 @@ class RuntimeSuite:
         container = await made.container(await made.sandbox("one"), RUNS)
         with pytest.raises(RuntimeFailure):
             await runtime.start_container(container)
+
+    async def test_a_command_that_is_not_there_does_not_start(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("one"), ["absent"], start=False)
+        with pytest.raises(RuntimeFailure, match=r"executable file .*not found"):
+            await runtime.start_container(container)
+        status = await runtime.container_status(container)
+        assert (status.state, status.exit_code, status.reason) == (ContainerState.EXITED, 128, "StartError")
+        assert "not found" in status.message and status.started_at == 0 < status.finished_at
+
+    async def test_containers_of_one_sandbox_have_names_of_their_own(self, made: Made) -> None:
+        key = await made.sandbox("one")
+        await made.container(key, RUNS)
+        made.attempts -= 1
+        with pytest.raises(RuntimeFailure, match="is reserved for"):
+            await made.container(key, RUNS)
 
     async def test_a_container_needs_its_sandbox(self, runtime: Runtime, made: Made) -> None:
         key = await made.sandbox("one")

@@ -1,7 +1,8 @@
 """What a pretended container does with its life: how long it runs, how it ends, what it makes of SIGTERM.
 
 Pure. Takes a container's configuration; gives a Behaviour, read from the simple commands that examples and tests use:
-``sleep 5``, ``true``, ``false``, ``sh -c "sleep 1; exit 3"``, ``trap``. Anything else is a server that ends when asked.
+``sleep 5``, ``true``, ``false``, ``sh -c "sleep 1; exit 3"``, ``trap``. ``absent`` is a command that no image has.
+Anything else is a server that ends when asked.
 Source: sh(1); signal(7) for why a first process without a handler does not hear SIGTERM.
 """
 
@@ -16,6 +17,10 @@ _SHELLS: Final = ("sh", "bash", "ash")
 _SLEEP: Final = re.compile(r"sleep (\d+(?:\.\d+)?|infinity)")
 _EXIT: Final = re.compile(r"exit (\d+)")
 _TRAP: Final = re.compile(r"trap\s+(?:'|\")?\s*exit (\d+)\s*(?:'|\")? TERM")
+_NOT_THERE: Final = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: unable to start container"
+    ' process: exec: "absent": executable file not found in $PATH: unknown'
+)
 _ENDLESS: Final = ("while true", "while :", "until false")
 
 
@@ -55,6 +60,8 @@ def _of_command(name: str, arguments: Sequence[str]) -> Behaviour:
             return Behaviour(runs_s=0.0)
         case "false", _:
             return Behaviour(runs_s=0.0, exit_code=1)
+        case "absent", _:
+            return Behaviour(start_error=_NOT_THERE)
         case "echo", _:
             return Behaviour(runs_s=0.0)
         case "sleep", ["infinity"]:

@@ -351,3 +351,12 @@ async def test_a_container_that_was_superseded_takes_its_log_and_its_last_words_
     assert "remove_container" in made.runtime.calls
     assert [path.name for path in (*logs.iterdir(), *words.iterdir())] == ["1.log", "1"]
     await made.store.close()
+
+
+async def test_a_status_that_could_not_be_written_is_written_soon_after_the_server_is_back(home: House) -> None:
+    home.link.is_cut = True
+    home.runtime.go_down()
+    await home.pass_time(5)
+    home.link.is_cut = False
+    await home.pass_time(10)
+    assert condition((await home.admin.get(NODES, NODE))["status"], "Ready")["status"] == "False"

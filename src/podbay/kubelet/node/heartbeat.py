@@ -130,10 +130,12 @@ class Heartbeat:
         self._written, self._written_at = status, moment
 
     async def _keep_status(self) -> None:
+        again_s = _LOOK_S
         while True:
-            self._timers.set(_LOOK, _LOOK_S)
+            self.look_again(again_s)
             await self._due.wait()
             self._due.clear()
+            again_s = _LOOK_S
             try:
                 if self._own.synced.is_set() and not self._own.objects:
                     await self._register()
@@ -141,7 +143,7 @@ class Heartbeat:
                 await self.write_status()
             except (StatusError, TransportError) as error:
                 _log.debug("status of %s: %s", self._config.node_name, error)
-                self._timers.set(_LOOK, _RENEW_S)
+                again_s = _RENEW_S
             if not self._due.is_set():
                 self._release()
 
