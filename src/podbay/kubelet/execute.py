@@ -23,7 +23,7 @@ from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.deadline import outcome
 from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
-from podbay.kubelet.hooks import HookFailed
+from podbay.kubelet.hooks import FALLBACK, HookFailed
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.resources import linux_resources, pod_resources
@@ -156,7 +156,9 @@ class Executor:
         worker, name = self._worker, container["name"]
         work = self._kubelet.hook_runner.run(hook, self._pod, container, container_id, worker.address_in(seen))
         try:
-            await self._unless_ending(work)
+            told = await self._unless_ending(work)
+            if told:
+                worker.tell("Warning", FALLBACK, told)
         except HookFailed as error:
             worker.tell_of(name, "Warning", "FailedPostStartHook", "PostStartHook failed")
             running = await self._kubelet.observer.container(container_id, seen.sandbox.id)

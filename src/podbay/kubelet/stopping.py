@@ -18,7 +18,7 @@ from podbay.api.pod_containers import find_container, is_sidecar
 from podbay.cri.runtime import Container
 from podbay.kubelet.actions import StopContainer
 from podbay.kubelet.deadline import Deadline
-from podbay.kubelet.hooks import HookFailed
+from podbay.kubelet.hooks import FALLBACK, HookFailed
 from podbay.kubelet.observed import Observed
 from podbay.lib.tasks import TaskScope
 
@@ -122,7 +122,9 @@ class Stopper:
             return
         runner, address = self._kubelet.hook_runner, self._worker.address
         try:
-            await deadline.wait_for(runner.run(hook, pod, found[1], container.id, address), patience)
+            told = await deadline.wait_for(runner.run(hook, pod, found[1], container.id, address), patience)
+            if told:
+                self._worker.tell("Warning", FALLBACK, told)
         except HookFailed as error:
             _log.info("pod %s: %s", pod["metadata"]["name"], error)
             self._worker.tell_of(container.name, "Warning", "FailedPreStopHook", "PreStopHook failed")

@@ -140,3 +140,25 @@ def test_the_end_of_a_log_is_80_lines_or_two_kibibytes(tmp_path: Path) -> None:
     assert log_tail(log) == "x" * 2047 + "\n"
     log.write_text("t stdout P one \nt stdout F two\n")
     assert log_tail(log) == "one two\n"
+
+
+@pytest.mark.parametrize("stage", ["initializing", "after its start", "running", "before its end"])
+async def test_a_pod_that_is_deleted_by_force_leaves_nothing_whatever_it_was_about(home: House, stage: str) -> None:
+    made = hooked(command=["sleep", "1000"])
+    slow = {"exec": {"command": ["sleep", "500"]}}
+    if stage == "initializing":
+        init = {"name": "init", "image": "busybox", "imagePullPolicy": "IfNotPresent", "command": ["sleep", "1000"]}
+        made["spec"]["initContainers"] = [init]
+    elif stage == "after its start":
+        made["spec"]["containers"][0]["lifecycle"] = {"postStart": slow}
+    elif stage == "before its end":
+        made["spec"]["containers"][0]["lifecycle"] = {"preStop": slow}
+    await home.run(made)
+    if stage == "before its end":
+        await home.delete(grace_s=30)
+        await home.pass_time(5)
+    await home.delete(grace_s=0)
+    assert await home.is_gone()
+    await home.pass_time(40)
+    assert await home.runtime.sandboxes() == [] and await home.runtime.containers() == []
+    assert home.kubelet.pods() == []

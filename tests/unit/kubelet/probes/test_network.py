@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from podbay.cri.fake import FakeRuntime
+from podbay.kubelet.hooks import HookFailed, HookRunner
 from podbay.kubelet.probes.answer import Answer
 from podbay.kubelet.probes.asking import Asker
 from podbay.kubelet.probes.grpc import grpc_answer
@@ -173,3 +174,36 @@ async def test_who_does_not_answer_by_grpc_is_not_well() -> None:
     async with listening(_silent) as port:
         found = await grpc_answer(LOCAL, port, "", 0.05)
     assert found.text.startswith("timeout: health rpc did not complete within ")
+
+
+async def test_a_hook_takes_any_status_and_a_plain_answer_to_https() -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.path, request.headers["User-Agent"]))
+        return web.Response(status=500)
+
+    getter = HttpGetter()
+    clock = ManualClock()
+    runner = HookRunner(FakeRuntime(clock), getter, clock, is_real=True)
+    pod = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}}
+    try:
+        async with server(answer) as port:
+            for scheme, told in (
+                ("HTTP", ""),
+                (
+                    "HTTPS",
+                    f"request to HTTPS lifecycle hook {LOCAL}:{port} got HTTP response, retry with HTTP succeeded",
+                ),
+            ):
+                hook = {"httpGet": {"path": "/hook", "port": port, "scheme": scheme}}
+                assert await runner.run(hook, pod, {"name": "c"}, "id", LOCAL) == told
+        assert seen == [("/hook", "kube-lifecycle/1.33")] * 2
+        hook = {"httpGet": {"path": "/hook", "port": port, "scheme": "HTTP"}}
+        with pytest.raises(HookFailed) as failed:
+            await runner.run(hook, pod, {"name": "c"}, "id", LOCAL)
+    finally:
+        await getter.close()
+    assert str(failed.value).startswith(
+        'Http lifecycle hook (/hook) for Container "c" in Pod "p_n(u)" failed - error: Get'
+    )
