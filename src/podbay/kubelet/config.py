@@ -30,6 +30,7 @@ class KubeletConfig:
     runtime_handler: str = ""
     oom_score_adj: bool = True
     is_real: bool = True
+    cluster_domain: str = "cluster.local"
     allowed_unsafe_sysctls: Sequence[str] = ()
     has_apparmor: bool = False
 

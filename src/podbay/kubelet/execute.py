@@ -16,7 +16,7 @@ from podbay.api.errors import StatusError
 from podbay.api.pod_containers import find_container
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
-from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Mount, RuntimeFailure
+from podbay.cri.runtime import Container, ContainerConfig, ContainerState, DnsConfig, Mount, RuntimeFailure
 from podbay.kubelet import cgroups, sandboxes
 from podbay.kubelet.actions import StartContainer, StopContainer, Waiting
 from podbay.kubelet.backoffs import Backoffs
@@ -26,6 +26,7 @@ from podbay.kubelet.environment import ConfigurationError, environment, expand_a
 from podbay.kubelet.hooks import FALLBACK, HookFailed
 from podbay.kubelet.images import PullProblem
 from podbay.kubelet.observed import Observed
+from podbay.kubelet.pod_names import pod_resolver
 from podbay.kubelet.resources import linux_resources, pod_resources
 from podbay.kubelet.security import container_security
 from podbay.kubelet.volumes.mounts import volume_mounts
@@ -69,9 +70,11 @@ class Executor:
     async def make_sandbox(self, attempt: int, seen: Observed) -> Observed:
         """Make the pod's sandbox, removing older ones; return the new view. Raises RuntimeFailure, OSError."""
         kubelet, pod = self._kubelet, self._pod
-        resolver = kubelet.config.resolver
-        config = sandboxes.sandbox_config(pod, kubelet.config, attempt, resolver() if resolver else None)
+        dns, cut = pod_resolver(pod, kubelet.config.resolver() if kubelet.config.resolver else DnsConfig())
+        for told in cut:
+            self._worker.tell("Warning", "DNSConfigForming", told)
         try:
+            config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns)
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
@@ -86,7 +89,7 @@ class Executor:
             await kubelet.runtime.remove_sandbox(old.id)
         sandbox = await kubelet.observer.sandbox(sandbox_id)
         if kubelet.config.is_real:
-            kubelet.files.write_hosts(pod, sandbox.ips, sandboxes.hostname_of(pod))
+            kubelet.files.write_hosts(pod, sandbox.ips, kubelet.config.cluster_domain)
         return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
 
     async def start(self, start: StartContainer, seen: Observed) -> Outcome:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from podbay.cri.runtime import Mount
+from podbay.kubelet.pod_names import hosts_file
 from podbay.kubelet.volumes import mounting
 
 _MESSAGE_LIMIT_BYTES: Final = 4096
@@ -36,24 +37,15 @@ class PodFiles:
         directory = self.directory(pod["metadata"]["uid"])
         (directory / "containers").mkdir(parents=True, exist_ok=True, mode=0o750)
 
-    def write_hosts(self, pod: Mapping[str, Any], ips: Sequence[str], hostname: str) -> None:
+    def write_hosts(self, pod: Mapping[str, Any], ips: Sequence[str], cluster_domain: str) -> None:
         """Write the pod's hosts file, in place: containers that run see it."""
-        path = self.directory(pod["metadata"]["uid"]) / "etc-hosts"
+        of_host = None
         if pod["spec"].get("hostNetwork"):
             with contextlib.suppress(FileNotFoundError):
-                path.write_bytes(b"# Kubernetes-managed hosts file (host network).\n" + self._host_hosts.read_bytes())
-                return
-        lines = [
-            "# Kubernetes-managed hosts file.",
-            "127.0.0.1\tlocalhost",
-            "::1\tlocalhost ip6-localhost ip6-loopback",
-            "fe00::0\tip6-localnet",
-            "fe00::0\tip6-mcastprefix",
-            "fe00::1\tip6-allnodes",
-            "fe00::2\tip6-allrouters",
-            *(f"{ip}\t{hostname}" for ip in ips),
-        ]
-        path.write_text("\n".join(lines) + "\n")
+                of_host = self._host_hosts.read_text(errors="surrogateescape")
+        text = hosts_file(pod, ips, cluster_domain, of_host)
+        path = self.directory(pod["metadata"]["uid"]) / "etc-hosts"
+        path.write_text(text, errors="surrogateescape")
 
     def mounts(
         self, pod: Mapping[str, Any], container: Mapping[str, Any], attempt: int, taken: Collection[str]

@@ -7,7 +7,7 @@ Source: upstream's kuberuntime labels and pod log paths.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from podbay.api.pod_containers import lasting_containers
 from podbay.cri.runtime import (
@@ -22,16 +22,9 @@ from podbay.cri.runtime import (
 from podbay.kubelet.actions import CONTAINER_HASH, container_hash
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from podbay.kubelet.pod_names import kernel_hostname
 from podbay.kubelet.security import sandbox_security
 from podbay.kubelet.sysctls import sysctls_of
-
-_HOSTNAME_MOST: Final = 63
-
-
-def hostname_of(pod: Mapping[str, Any]) -> str:
-    """Return the pod's host name: its own choice or its name, cut to what the kernel takes."""
-    name = str(pod["spec"].get("hostname") or pod["metadata"]["name"])
-    return name[:_HOSTNAME_MOST].rstrip("-.")
 
 
 def log_directory(root: Path, pod: Mapping[str, Any]) -> Path:
@@ -53,7 +46,7 @@ def cgroup_of(config: KubeletConfig, uid: str) -> str:
 def sandbox_config(
     pod: Mapping[str, Any], config: KubeletConfig, attempt: int, dns: DnsConfig | None = None
 ) -> SandboxConfig:
-    """Return how to make a pod's sandbox."""
+    """Return how to make a pod's sandbox. Raises NameTooLong."""
     metadata, spec = pod["metadata"], pod["spec"]
     host_network = bool(spec.get("hostNetwork"))
     ports = [
@@ -72,7 +65,7 @@ def sandbox_config(
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         attempt=attempt,
-        hostname="" if host_network else hostname_of(pod),
+        hostname="" if host_network else kernel_hostname(pod, config.cluster_domain),
         log_directory=str(log_directory(config.log_root, pod)),
         dns=dns or DnsConfig(),
         host_ports=ports,

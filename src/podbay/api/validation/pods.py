@@ -24,6 +24,7 @@ from podbay.api.validation.field_errors import (
     not_supported,
     required,
 )
+from podbay.api.validation.host_names import validate_host_names
 from podbay.api.validation.metadata import (
     IMMUTABLE,
     validate_core_finalizers,
@@ -179,6 +180,7 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     causes += one_of(spec.get("restartPolicy") or "", _RESTART_POLICIES, "spec.restartPolicy")
     causes += one_of(spec.get("dnsPolicy") or "", _DNS_POLICIES, "spec.dnsPolicy")
     causes += validate_labels(spec.get("nodeSelector"), "spec.nodeSelector")
+    causes += validate_host_names(spec, "spec")
     causes += validate_pod_security(spec, "spec")
     for kind in ("initContainers", "containers"):
         for i, container in enumerate(spec.get(kind) or ()):

@@ -98,7 +98,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     ),
     # No token is mounted and no service exists yet: neither says anything that is not so.
     **_honoured("automountServiceAccountToken", "enableServiceLinks"),
-    "dnsPolicy": Values(("ClusterFirst", "ClusterFirstWithHostNet", "Default")),
+    **_honoured("dnsPolicy", "dnsConfig", "hostAliases", "subdomain", "setHostnameAsFQDN"),
     **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),
     **_honoured("priority", "priorityClassName", "preemptionPolicy"),
     "hostUsers": _TRUE,

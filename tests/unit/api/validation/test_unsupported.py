@@ -15,7 +15,6 @@ VALUE = "Forbidden: podbay does not support this value yet"
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, "dnsConfig"),
         ({"imagePullSecrets": [{"name": "s"}]}, "imagePullSecrets"),
         ({"runtimeClassName": "kata"}, "runtimeClassName"),
         ({"securityContext": {"seLinuxChangePolicy": "Recursive"}}, "securityContext.seLinuxChangePolicy"),
@@ -69,7 +68,6 @@ def test_what_is_honoured_or_a_default_passes(spec: dict[str, Any]) -> None:
     ("spec", "path"),
     [
         ({"hostUsers": False}, "hostUsers"),
-        ({"dnsPolicy": "None"}, "dnsPolicy"),
         ({"os": {"name": "windows"}}, "os.name"),
         ({"volumes": [{"name": "v", "emptyDir": {"medium": "HugePages"}}]}, "volumes[0].emptyDir.medium"),
     ],
