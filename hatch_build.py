@@ -40,6 +40,7 @@ def write(source: Path, target: Path) -> None:
     from podbay.api.resources import RESOURCES
 
     wanted = {(r.group, r.version, r.kind) for r in RESOURCES}
+    wanted |= {(sub.group, sub.version, sub.kind) for r in RESOURCES for sub in r.subresources if sub.group}
     roots = [META + name for name in ALSO]
     for name, definition in published.items():
         for gvk in definition.get("x-kubernetes-group-version-kind", ()):

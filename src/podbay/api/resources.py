@@ -66,6 +66,7 @@ PODS: Final = Resource(
         Subresource(name="attach", verbs=("create", "get"), kind="PodAttachOptions"),
         Subresource(name="binding", verbs=("create",), kind="Binding"),
         Subresource(name="ephemeralcontainers", verbs=("get", "patch", "update")),
+        Subresource(name="eviction", verbs=("create",), kind="Eviction", group="policy", version="v1"),
         Subresource(name="exec", verbs=("create", "get"), kind="PodExecOptions"),
         Subresource(name="log", verbs=("get",)),
         Subresource(name="portforward", verbs=("create", "get"), kind="PodPortForwardOptions"),
@@ -114,6 +115,9 @@ PRIORITY_CLASSES: Final = Resource(
     plural="priorityclasses",
     namespaced=False,
     short_names=("pc",),
+)
+EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that kind are kept
+    group="policy", version="v1", kind="Eviction", plural="evictions", namespaced=True, verbs=("create",)
 )
 
 RESOURCES: Final = (

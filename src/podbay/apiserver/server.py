@@ -38,7 +38,7 @@ from podbay.apiserver.pretty import make_pretty, wants_pretty
 from podbay.apiserver.request_info import RequestInfo, parse_target
 from podbay.apiserver.storage.objects import Objects
 from podbay.apiserver.strategy import prepare_create, set_creation_metadata
-from podbay.apiserver.verbs import delete, pods, read, write
+from podbay.apiserver.verbs import delete, eviction, pods, read, write
 from podbay.apiserver.verbs.call import Call
 from podbay.apiserver.verbs.watch import watch
 from podbay.lib.activity import Activity
@@ -217,6 +217,8 @@ class ApiServer:
                 return await _VERBS[info.verb](call)
             case "binding":
                 return await pods.bind(call)
+            case "eviction":
+                return await eviction.evict(call)
             case _:
                 return await connect(call, self._config)
 

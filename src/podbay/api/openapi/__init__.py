@@ -58,8 +58,10 @@ def _groups() -> dict[str, tuple[str, str]]:
 def _hashed(path: str) -> tuple[str, bytes]:
     group, version = _groups()[path]
     known = schema.described()
+    paths = dict(paths_of(group, version))
     wanted: set[str] = set()
     waiting = [PATCH, STATUS, DELETE_OPTIONS, schema.META + "WatchEvent"]
+    waiting += _references(paths)  # a subresource's kind may be of another group
     waiting += [n for gvk, n in schema.kinds().items() if gvk[:2] == (group, version) and not n.startswith(schema.META)]
     while waiting:
         name = waiting.pop()
@@ -70,7 +72,7 @@ def _hashed(path: str) -> tuple[str, bytes]:
         {
             "openapi": "3.0.0",
             "info": _INFO,
-            "paths": dict(paths_of(group, version)),
+            "paths": paths,
             "components": {"schemas": {name: known[name] for name in sorted(wanted)}},
         }
     )

@@ -61,6 +61,12 @@ def respond_entry(call: Call, entry: Entry, *, status: int = 200, warnings: Sequ
     return respond(call, entry.data_as(call.resource), status=status, warnings=warnings)
 
 
+def respond_success(call: Call, warnings: Sequence[str]) -> Response:
+    """Answer that something was done which leaves no object to show."""
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    return respond_bytes(call, json.encode(status), status=201, warnings=warnings)
+
+
 def respond_bytes(call: Call, data: bytes, *, status: int = 200, warnings: Sequence[str] = ()) -> Response:
     """Answer with bytes that are in the right representation already, but for YAML."""
     headers = [("Content-Type", JSON)]

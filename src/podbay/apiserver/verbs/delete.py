@@ -30,7 +30,7 @@ async def delete(call: Call) -> Response:
     options = _options(call)
     admit_delete(call.resource, call.info.name)
     admit_class_delete(call.resource, call.info.name)
-    gone, data = await _delete(call, call.info.namespace, call.info.name, options)
+    gone, data = await delete_object(call, call.info.namespace, call.info.name, options)
     if gone and not strategy.returns_deleted_object(call.resource):
         return respond_bytes(call, json.encode(_status(call, json.decode(data))))
     accepted = not gone and options.get("orphanDependents") is False  # all that old clients are told of it
@@ -43,16 +43,16 @@ async def delete_collection(call: Call) -> Response:
     entries, metadata = await find(call)
     for entry in entries:
         with contextlib.suppress(NotFound):  # somebody was quicker
-            await _delete(call, entry.namespace, entry.name, options)
+            await delete_object(call, entry.namespace, entry.name, options)
     return await respond_list(call, entries, metadata)
 
 
-async def _delete(call: Call, namespace: str, name: str, options: dict[str, Any]) -> tuple[bool, bytes]:
+async def delete_object(call: Call, namespace: str, name: str, options: dict[str, Any]) -> tuple[bool, bytes]:
     """Delete or mark one object; return whether it is gone, and its bytes."""
     resource = call.resource
     for attempt in range(_TRIES):
         entry = await call.objects.get(resource, namespace, name)
-        _check_preconditions(call, entry, options)
+        check_preconditions(call, entry, options)
         obj = entry.object()
         grace_s = strategy.grace_period_s(resource, obj, options.get("gracePeriodSeconds"))
         now = call.clock.now()
@@ -89,7 +89,8 @@ def _options(call: Call) -> dict[str, Any]:
     return options
 
 
-def _check_preconditions(call: Call, entry: Entry, options: dict[str, Any]) -> None:
+def check_preconditions(call: Call, entry: Entry, options: dict[str, Any]) -> None:
+    """Refuse to delete another object, or version of it, than was meant. Raises Conflict."""
     wanted = options.get("preconditions") or {}
     metadata = entry.object()["metadata"]
     uid, version = wanted.get("uid"), wanted.get("resourceVersion")

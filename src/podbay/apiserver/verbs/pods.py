@@ -11,9 +11,8 @@ from podbay.api.errors import BadRequest, Conflict
 from podbay.api.validation import validate_create
 from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.storage.objects import conflict
-from podbay.apiserver.verbs.call import Call, respond_bytes
+from podbay.apiserver.verbs.call import Call, respond_success
 from podbay.apiserver.verbs.write import check_namespace, raise_invalid
-from podbay.wire import json
 from podbay.wire.http import Response
 from podbay.wire.times import format_time
 
@@ -40,8 +39,7 @@ async def bind(call: Call) -> Response:
             break
         except Conflict:
             continue  # changed meanwhile: look again whether it may be bound
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
-    return respond_bytes(call, json.encode(status), status=201, warnings=warnings)
+    return respond_success(call, warnings)
 
 
 def _bind(pod: dict[str, Any], binding: dict[str, Any], node: str, now: str) -> None:
