@@ -58,6 +58,7 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
     "system:serviceaccount:kube-system:node-controller": (
         _EVENTS,
         Rule(("delete", "get", "list", "patch", "update", "watch"), ("",), ("nodes",)),
+        Rule(_READ, ("coordination.k8s.io",), ("leases",)),
         Rule(("patch", "update"), ("",), ("nodes/status", "pods/status")),
         Rule(("delete", "get", "list", "watch"), ("",), ("pods",)),
     ),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from podbay.api import resources
 from podbay.api.qos import qos_class
 from podbay.api.resources import Resource
+from podbay.api.taints import NOT_READY
 from podbay.wire.times import format_time, parse_time
 
 Object = dict[str, Any]
@@ -41,6 +42,8 @@ def prepare_create(resource: Resource, obj: Object) -> None:
         _settle_label_keys(obj)
         if obj.get("spec", {}).get("schedulingGates"):
             obj["status"]["conditions"] = [dict(_GATED)]
+    elif resource is resources.NODES:
+        _taint_new_node(obj)
     elif resource is resources.NAMESPACES:
         obj["status"] = {"phase": "Active"}
         finalizers = obj.setdefault("spec", {}).setdefault("finalizers", [])
@@ -205,6 +208,13 @@ def _admit_pod(pod: Object) -> None:
     for key in _TOLERATED:
         if not any(_tolerates(toleration, key) for toleration in tolerations):
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+
+
+def _taint_new_node(node: Object) -> None:
+    """Keep pods away from a node until its controller has seen that it is ready."""
+    taints = node.setdefault("spec", {}).setdefault("taints", [])
+    if not any((taint.get("key"), taint.get("effect")) == (NOT_READY, "NoSchedule") for taint in taints):
+        taints.append({"key": NOT_READY, "effect": "NoSchedule"})
 
 
 def _settle_label_keys(pod: Object) -> None:

@@ -9,8 +9,10 @@ from typing import Final
 from podbay.client.rest import Rest
 from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
+from podbay.controllers.node_lifecycle import NodeLifecycleController
 from podbay.controllers.pod_garbage import PodGarbageCollector
 from podbay.controllers.service_account import ServiceAccountController
+from podbay.controllers.taint_eviction import TaintEvictionController
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
@@ -36,6 +38,8 @@ class ControllerManager:
         self._controllers = (
             NamespaceController(rest_for(NAMESPACE_USER), clock, activity),
             NodeIpamController(rest_for(NODE_USER), clock, activity, cluster_cidr=cluster_cidr, node_mask=node_mask),
+            NodeLifecycleController(rest_for(NODE_USER), clock, activity),
+            TaintEvictionController(rest_for(NODE_USER), clock, activity),
             PodGarbageCollector(rest_for(POD_GARBAGE_USER), clock, activity),
             ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
         )

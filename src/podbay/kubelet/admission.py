@@ -12,6 +12,7 @@ from podbay.api.pod_containers import lasting_containers
 from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import matches_node_selector_terms
+from podbay.api.taints import is_tolerated
 
 Pod = Mapping[str, Any]
 _COUNTED: Final = ("cpu", "memory", "ephemeral-storage")
@@ -98,16 +99,7 @@ def _tolerates_all(pod: Pod, node: Mapping[str, Any]) -> bool:
     """Tell whether a pod may run here at all; a taint against scheduling is no matter any more."""
     tolerations = pod["spec"].get("tolerations") or ()
     taints = [t for t in (node.get("spec") or {}).get("taints") or () if t.get("effect") == "NoExecute"]
-    return all(any(_tolerates(toleration, taint) for toleration in tolerations) for taint in taints)
-
-
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    is_there = toleration.get("operator") == "Exists"
-    return is_there or str(toleration.get("value") or "") == str(taint.get("value") or "")
+    return all(is_tolerated(taint, tolerations) for taint in taints)
 
 
 def _host_ports(pod: Pod) -> Iterable[tuple[str, str, int]]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OURS: Final = ("Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
 _RETRY: Final = Backoff(base_s=1.0, cap_s=60.0)
 _WRITE_AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 
@@ -85,8 +86,11 @@ class Worker:
         self.wake()
 
     def hear(self, pod: Object) -> None:
-        """Take a newer version of the pod; only if it asks for something else there is something to do."""
-        if _meaning(pod) != _meaning(self.pod):
+        """Take a newer version of the pod; only if it asks for something else there is something to do.
+
+        Or if somebody else has told other things of it than we did, as the node's controller does of a silent node.
+        """
+        if _meaning(pod) != _meaning(self.pod) or _told(pod) != _told(self.pod):
             self.take(pod)
         else:
             self.pod = pod
@@ -370,8 +374,10 @@ class Worker:
         self._unwritten = 0
         if written is not None and not self.removed:
             newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
-            if newer:
-                self.hear(written)  # its watch event will be no news any more
+            if newer and _meaning(written) != _meaning(self.pod):
+                self.take(written)
+            elif newer:
+                self.pod = written  # its watch event will be no news any more
         return None
 
 
@@ -392,3 +398,9 @@ def _meaning(pod: Mapping[str, Any]) -> Any:
         metadata.get("labels"),
         metadata.get("annotations"),
     )
+
+
+def _told(pod: Mapping[str, Any]) -> Any:
+    """Return what of a pod's status only its kubelet should say."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return {condition["type"]: condition["status"] for condition in conditions if condition["type"] in _OURS}

@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from podbay.api.selectors import matches_node_selector_terms
+from podbay.api.taints import UNSCHEDULABLE, is_tolerated
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 
 Pod = Mapping[str, Any]
-_UNSCHEDULABLE: Final = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+_CORDONED: Final = {"key": UNSCHEDULABLE, "effect": "NoSchedule"}
 
 
 class Plugin(StrEnum):
@@ -46,7 +47,7 @@ class Refusal:
 
 def unschedulable(pod: Pod, needs: PodNeeds, state: NodeState) -> Refusal | None:
     """Refuse cordoned nodes, unless tolerated."""
-    if state.spec.get("unschedulable") and not _tolerated(pod, _UNSCHEDULABLE):
+    if state.spec.get("unschedulable") and not _tolerated(pod, _CORDONED):
         return Refusal(Plugin.NODE_UNSCHEDULABLE, ("node(s) were unschedulable",))
     return None
 
@@ -154,18 +155,6 @@ def has_untolerated_taint(pod: Pod, state: NodeState) -> bool:
     return _untolerated_taint(pod, state) is not None
 
 
-def tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    """Tell whether a toleration accepts a taint."""
-    effect, key = toleration.get("effect", ""), toleration.get("key", "")
-    if effect and effect != taint.get("effect"):
-        return False
-    if key and key != taint.get("key"):
-        return False
-    if (toleration.get("operator") or "Equal") == "Exists":
-        return True
-    return bool(key) and (toleration.get("value") or "") == (taint.get("value") or "")
-
-
 def _untolerated_taint(pod: Pod, state: NodeState) -> Mapping[str, Any] | None:
     for taint in state.spec.get("taints") or ():
         if taint.get("effect") in ("NoSchedule", "NoExecute") and not _tolerated(pod, taint):
@@ -180,7 +169,7 @@ def _matches_node_selector(pod: Pod, state: NodeState) -> bool:
 
 
 def _tolerated(pod: Pod, taint: Mapping[str, Any]) -> bool:
-    return any(tolerates(toleration, taint) for toleration in pod["spec"].get("tolerations") or ())
+    return is_tolerated(taint, pod["spec"].get("tolerations") or ())
 
 
 def _collide(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool:

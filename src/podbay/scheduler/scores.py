@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from podbay.api.images import parse_image_name
 from podbay.api.selectors import matches_node_selector_terms
+from podbay.api.taints import is_tolerated
 from podbay.scheduler.affinity_terms import LabelsOfNamespace
-from podbay.scheduler.filters import tolerates
 from podbay.scheduler.pod_affinity import pod_affinity_scores
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 from podbay.scheduler.topology_spread import spread_scores
@@ -113,7 +113,7 @@ def _full_name(image: str) -> str:
 def _unwelcome_taints(pod: Pod, needs: PodNeeds, state: NodeState) -> int:
     tolerations = [t for t in pod["spec"].get("tolerations") or () if t.get("effect") in (None, "", "PreferNoSchedule")]
     return sum(
-        taint.get("effect") == "PreferNoSchedule" and not any(tolerates(one, taint) for one in tolerations)
+        taint.get("effect") == "PreferNoSchedule" and not is_tolerated(taint, tolerations)
         for taint in state.spec.get("taints") or ()
     )
 

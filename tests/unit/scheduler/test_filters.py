@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from podbay.scheduler.filters import Plugin, helps, refusal_of, tolerates
+from podbay.api.taints import tolerates
+from podbay.scheduler.filters import Plugin, helps, refusal_of
 from podbay.scheduler.snapshot import needs_of
 from tests.unit.scheduler.objects import node, pod, state, with_terms
 

@@ -105,15 +105,12 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     "os": Fields({"name": Values(("linux",))}),
     "securityContext": Fields(_POD_SECURITY),
 }
-# What upstream's admission adds to every pod, so that a pod copied from another cluster is welcome.
-_DEFAULT_TOLERATIONS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_DEFAULT_TOLERATION_S: Final = 300
 
 
 def unsupported_in_pod(pod: Mapping[str, Any]) -> list[Cause]:
     """Return a cause for each field of a pod that the kubelet and the scheduler do not honour."""
     spec = pod.get("spec") or {}
-    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_tolerations(spec) + _of_sizes(spec)
+    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_sizes(spec)
 
 
 def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
@@ -169,15 +166,4 @@ def _of_sizes(spec: Mapping[str, Any]) -> list[Cause]:
         source = volume.get("emptyDir") or {}
         if source.get("sizeLimit") not in (None, "0") and source.get("medium") != "Memory":
             causes.append(forbidden(f"spec.volumes[{i}].emptyDir.sizeLimit", FIELD_TEXT))
-    return causes
-
-
-def _of_tolerations(spec: Mapping[str, Any]) -> list[Cause]:
-    """Refuse tolerations for a time: nothing evicts pods yet, so the time would never end."""
-    causes = []
-    for i, toleration in enumerate(spec.get("tolerations") or ()):
-        seconds = toleration.get("tolerationSeconds")
-        by_default = toleration.get("key") in _DEFAULT_TOLERATIONS and seconds == _DEFAULT_TOLERATION_S
-        if seconds is not None and not by_default:
-            causes.append(forbidden(f"spec.tolerations[{i}].tolerationSeconds", FIELD_TEXT))
     return causes

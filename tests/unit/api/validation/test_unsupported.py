@@ -76,12 +76,6 @@ def test_a_value_that_is_not_honoured_is_refused(spec: dict[str, Any], path: str
     assert lines(unsupported_in_pod(pod(spec))) == [f"spec.{path}: {VALUE}"]
 
 
-def test_a_toleration_for_a_time_is_refused_because_nothing_evicts() -> None:
-    toleration = {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
-    found = lines(unsupported_in_pod(pod({"tolerations": [toleration]})))
-    assert found == [f"spec.tolerations[0].tolerationSeconds: {FIELD}"]
-
-
 def test_a_limit_that_nothing_enforces_is_refused() -> None:
     found = lines(validate_create(PODS, pod(resources={"limits": {"ephemeral-storage": "1Gi"}})))
     assert found == [f"spec.containers[0].resources.limits[ephemeral-storage]: {FIELD}"]
