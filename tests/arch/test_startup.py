@@ -36,6 +36,14 @@ def test_what_a_get_needs_is_no_server_and_no_engine() -> None:
     assert within(found, (*HEAVY, *SERVER, "asyncio")) == set()
 
 
+def test_a_get_reads_small_answers_and_plain_kubeconfigs_without_parsers(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("apiVersion: v1\nclusters:\n- cluster:\n    server: http://127.0.0.1:1\n  name: c\n")
+    words = ["get", "pods", f"--kubeconfig={config}", "--cluster=c"]
+    found = imported(f"from podbay.standalone.commands import run; run({words!r})")
+    assert within(found, (*HEAVY, *SERVER, "asyncio", "email", "http", "msgspec", "yaml")) == set()
+
+
 def test_a_server_imports_no_command_line() -> None:
     found = imported("import podbay.standalone.server")
     assert within(found, ("podbay.kubectl", "podbay.testing", "pytest", "argparse.__main__")) == set()

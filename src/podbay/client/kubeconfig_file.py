@@ -10,7 +10,6 @@ Source: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 import base64
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +45,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, document: dict[str, Any]) -> None:
     """Put a document in a file's place at once, keeping its owner; a new file is its owner's alone. Raises OSError."""
+    import tempfile
+
     from podbay.wire import yaml
 
     target = path.resolve()
@@ -139,6 +140,11 @@ def _parse(text: str) -> Any:
         from podbay.wire import json
 
         return json.decode(text)
+    from podbay.wire import plain_yaml
+
+    plain = plain_yaml.load(text)
+    if plain is not None:
+        return plain
     from podbay.wire import yaml
 
     return next(yaml.load_all(text), {})

@@ -7,7 +7,7 @@ a stream has a connection of its own. A command runs in one thread and waits for
 import contextlib
 import socket
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from podbay.client.configuration import ClientConfig
 from podbay.client.http1 import Connection, Disconnected
@@ -130,13 +130,17 @@ class OneShotTransport:
         return SyncResponse(status, connection.fields, body)
 
     def _connected(self) -> Connection:
-        sock = socket.create_connection(self._address, timeout=self._timeout_s or _CONNECT_S)
+        host, port = self._address
+        # As bytes where that is possible: a text makes Python import its tables of international names.
+        plain: Any = host.encode() if host.isascii() else host
+        sock = socket.create_connection((plain, port), timeout=self._timeout_s or _CONNECT_S)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._secure:
                 self._tls = self._tls or self._config.tls_context()
                 assert self._tls is not None, "an https server has a TLS context"
-                sock = self._tls.wrap_socket(sock, server_hostname=self._config.server_name or self._address[0])
+                name = self._config.server_name or host
+                sock = self._tls.wrap_socket(sock, server_hostname=name.encode() if name.isascii() else name)
         except BaseException:
             sock.close()
             raise

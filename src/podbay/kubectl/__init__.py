@@ -11,5 +11,7 @@ from collections.abc import Sequence
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     from podbay.kubectl.dispatch import dispatch
+    from podbay.wire import json
 
+    json.be_light()
     return dispatch(list(arguments))

@@ -1,5 +1,7 @@
 """JSON as bytes: the one door to msgspec, which is what makes encoding cheap.
 
+A command that lives for a moment is ``light``: it leaves msgspec alone as long as texts are small.
+
 Takes plain Python data (dict, list, str, int, float, bool, None); gives bytes, and back.
 Invariant: what is decoded and encoded again is equal; object keys keep their order.
 Source: RFC 8259.
@@ -10,8 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import msgspec
 
 _EXPECTED = (
     ("Expecting value", "looking for beginning of value"),
@@ -26,25 +26,60 @@ _EXPECTED = (
 )
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder()
+_SMALL_BYTES = 128 * 1024
+
+
+class _Engine:
+    """msgspec, imported when it is first needed."""
+
+    def __init__(self) -> None:
+        import msgspec
+
+        self.encode = msgspec.json.Encoder().encode
+        self.decode = msgspec.json.Decoder().decode
+        self.format = msgspec.json.format
+        self.errors = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+_engine: _Engine | None = None
+_is_light = False
+
+
+def be_light() -> None:
+    """Read and write small texts without msgspec, which takes longer to import than a command to do the rest."""
+    global _is_light
+    _is_light = True
+
+
+def _loaded() -> _Engine:
+    global _engine
+    _engine = _engine or _Engine()
+    return _engine
 
 
 def encode(value: Any) -> bytes:
     """Return the value as compact JSON."""
-    return _encoder.encode(value)
+    if _engine is None and _is_light:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return (_engine or _loaded()).encode(value)
 
 
 def indented(data: bytes) -> bytes:
     """Return the same JSON text with a line for each value."""
-    return msgspec.json.format(data, indent=2)
+    return _loaded().format(data, indent=2)
 
 
 def decode(data: bytes | str) -> Any:
     """Return the value of a JSON text; ValueError says what is wrong and at which byte."""
+    if _engine is None and _is_light and len(data) < _SMALL_BYTES:
+        try:
+            return json.loads(data if isinstance(data, str) else data.decode(), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            pass  # the other one tells it better
+    engine = _engine or _loaded()
     try:
-        return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return engine.decode(data)
+    except engine.errors as error:
         raise ValueError(str(error)) from None
 
 

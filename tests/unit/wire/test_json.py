@@ -69,3 +69,36 @@ def test_what_is_no_json_is_told_in_gos_words(text: bytes, message: str) -> None
     with pytest.raises(ValueError) as refused:
         json.decode_with_duplicates(text)
     assert str(refused.value) == message
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "_engine", None)
+    monkeypatch.setattr(json, "_is_light", False)
+    json.be_light()
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize("value", [{}, [1, -2, 1.5, True, None], {"é": "\u2028\n<&>"}, {"a": {"b": ["x" * 1000]}}])
+def test_a_light_reader_and_writer_do_the_same(value: object) -> None:
+    written = json.encode(value)
+    assert json.decode(written) == value
+    assert json._engine is None
+    heavy = json._Engine()
+    assert (heavy.encode(value), heavy.decode(written)) == (written, value)
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize("data", [b"{", b"\xff", b"NaN", b'{"a":1}x'])
+def test_a_light_reader_tells_broken_json_in_the_same_words(data: bytes) -> None:
+    with pytest.raises(ValueError) as light:
+        json.decode(data)
+    with pytest.raises(ValueError) as heavy:
+        json.decode(data)  # now that the engine is loaded
+    assert str(light.value) == str(heavy.value)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_large_text_is_worth_the_engine() -> None:
+    assert json.decode(b'"' + b"x" * 200_000 + b'"') == "x" * 200_000
+    assert json._engine is not None
