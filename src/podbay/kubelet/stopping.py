@@ -69,6 +69,7 @@ class Stopper:
         worker = self._worker
         deadline = Deadline(self._kubelet.clock, grace_s)
         patience = worker.patience(len(stops))
+        was_woken = False
         async with TaskScope() as scope:
             tasks = [
                 scope.start(self._end(container, message, deadline, grace_s, turns, patience), name="stop container")
@@ -81,6 +82,7 @@ class Stopper:
                     woken.cancel()
                     continue
                 worker.woken.clear()
+                was_woken = True
                 worker.unpark()
                 if worker.ending.is_set():
                     deadline.shorten(worker.grace_s())
@@ -89,6 +91,8 @@ class Stopper:
                         await worker.show()
                     patience.go_on()
             worker.unpark()
+            if was_woken:
+                worker.wake()  # what else it was woken for has not been dealt with yet
             for task in tasks:
                 await task
 

@@ -125,6 +125,24 @@ async def test_a_container_is_not_asked_again_while_it_is_being_stopped(home: Ho
     assert (await home.container())["restartCount"] == 1
 
 
+async def test_what_happens_while_a_container_is_being_stopped_is_dealt_with_afterwards(
+    home: House, script: Script
+) -> None:
+    script.answers["liveness"] = unwell("")
+    probe = {**HTTP, "periodSeconds": 1, "failureThreshold": 1}
+    both = probed(livenessProbe=probe, command=["sleep", "1000"], spec={"terminationGracePeriodSeconds": 20})
+    both["spec"]["containers"].append({"name": "other", "image": "busybox", "imagePullPolicy": "IfNotPresent"})
+    await home.run(both)
+    await home.pass_time(5)
+    other = next(c for c in await home.runtime.containers() if c.name == "other")
+    home.runtime.end_container(other.id, 1)
+    script.answers["liveness"] = well()
+    await home.pass_time(20)
+    statuses = {status["name"]: status for status in (await home.status())["containerStatuses"]}
+    assert [statuses[name]["restartCount"] for name in ("main", "other")] == [1, 1]
+    assert all("running" in status["state"] for status in statuses.values())
+
+
 async def test_a_probe_may_have_a_grace_period_of_its_own(home: House, script: Script) -> None:
     script.answers["liveness"] = unwell("")
     probe = {**HTTP, "periodSeconds": 1, "failureThreshold": 1, "terminationGracePeriodSeconds": 3}
