@@ -11,6 +11,7 @@ from podbay.api.errors import Cause
 from podbay.api.validation.containers import validate_common
 from podbay.api.validation.field_errors import duplicate, forbidden, not_found
 from podbay.api.validation.metadata import validate_metadata_update
+from podbay.api.validation.security import validate_container_security
 from podbay.api.validation.unsupported import unsupported_in_pod
 from podbay.api.validation.volumes import validate_volumes
 
@@ -33,6 +34,7 @@ def validate_ephemeral_containers(spec: Object, volumes: Collection[str], path: 
     for i, container in enumerate(spec.get("ephemeralContainers") or ()):
         here, name = f"{path}[{i}]", container.get("name") or ""
         causes += validate_common(container, volumes, here)
+        causes += validate_container_security(container, here, host_users=spec.get("hostUsers") is not False)
         if name in taken:
             causes.append(duplicate(f"{here}.name", name))
         taken.add(name)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from podbay.api.pod_containers import is_sidecar, lasting_containers
 from podbay.api.quantity import Quantity
 from podbay.kubelet.volumes import mounting, ownership
 
@@ -53,11 +54,13 @@ def memory_size_bytes(pod: Mapping[str, Any], size_limit: object, allocatable: M
 
 
 def _pod_limit_bytes(pod: Mapping[str, Any]) -> int:
-    """Return the memory that a pod's containers can use together, 0 if one of them has no limit."""
-    total = 0
-    for container in pod["spec"]["containers"]:
-        limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-        if limit is None:
-            return 0
-        total += Quantity.parse(limit).value
-    return total
+    """Return the memory that a pod's containers can use at once, 0 if one of them has no limit."""
+    spec = pod["spec"]
+    limits = [_limit_bytes(container) for container in lasting_containers(spec)]
+    init = [_limit_bytes(c) for c in spec.get("initContainers") or () if not is_sidecar(c)]
+    return 0 if 0 in (*limits, *init) else max(sum(limits), *init, 0)
+
+
+def _limit_bytes(container: Mapping[str, Any]) -> int:
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    return 0 if limit is None else Quantity.parse(limit).value

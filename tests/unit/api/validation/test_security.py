@@ -6,6 +6,7 @@ import pytest
 
 from podbay.api.resources import PODS
 from podbay.api.validation import validate_create
+from podbay.api.validation.ephemeral import validate_ephemeral_containers
 from tests.unit.api.validation.support import lines, pod
 
 ID = "must be between 0 and 2147483647, inclusive"
@@ -106,3 +107,10 @@ def test_a_parameter_of_the_hosts_own_namespace_is_refused(name: str, shared: st
 def test_a_containers_context(context: dict[str, Any], expected: list[str]) -> None:
     found = lines(validate_create(PODS, pod(securityContext=context)))
     assert [line.removeprefix("spec.containers[0].securityContext") for line in found] == expected
+
+
+def test_an_ephemeral_containers_context_too() -> None:
+    debugger = {"name": "d", "image": "i", "securityContext": {"runAsUser": -1}}
+    built = pod({"ephemeralContainers": [debugger]})
+    found = lines(validate_ephemeral_containers(built["spec"], (), "spec.ephemeralContainers"))
+    assert found == [f"spec.ephemeralContainers[0].securityContext.runAsUser: Invalid value: -1: {ID}"]

@@ -71,3 +71,11 @@ def test_a_directory_in_memory_is_as_large_as_the_least_bound(
     limits: tuple[str | None, ...], size: str | None, wanted: int
 ) -> None:
     assert empty_dir.memory_size_bytes(limited(*limits), size, {"memory": "1Gi"}) == wanted
+
+
+def test_an_init_container_counts_for_what_the_pod_can_use() -> None:
+    pod = limited("2Mi")
+    pod["spec"]["initContainers"] = limited("5Mi")["spec"]["containers"]
+    assert empty_dir.memory_size_bytes(pod, None, {"memory": "1Gi"}) == 5 << 20
+    pod["spec"]["initContainers"] = limited(None)["spec"]["containers"]
+    assert empty_dir.memory_size_bytes(pod, None, {"memory": "1Gi"}) == 1 << 30
