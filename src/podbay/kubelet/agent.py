@@ -49,6 +49,7 @@ _SUBSCRIBED_S: Final = 1.0
 _LOST_S: Final = 2.0
 _SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
+_HEAR_AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 1000
 
 
@@ -97,6 +98,7 @@ class Kubelet:
         self._source.on_change(self._pod_changed)
         self._workers: dict[str, Worker] = {}
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
+        self._connections = 0
         self._scope = TaskScope()
         self._hooks = hooks or Hooks()
         self._fetched: dict[tuple[str, str, str], Object] = {}
@@ -266,8 +268,16 @@ class Kubelet:
                 self._owners = {key: uid for key, uid in self._owners.items() if uid != worker.uid}
 
     async def _hear(self) -> None:
+        """Follow the runtime's events for ever: a kubelet that is deaf would see no container end."""
+        while True:
+            try:
+                await self._follow_runtime()
+            except Exception:
+                _log.exception("following the runtime's events")
+            await self.clock.sleep(_HEAR_AGAIN_S)
+
+    async def _follow_runtime(self) -> None:
         """Follow the runtime's events; whatever was missed while it was away is found by looking."""
-        connections = 0
         async for event in self.runtime.events():
             if event.kind == "lost":
                 self.heartbeat.look_again(_LOST_S)  # one that is started again at once was not away
@@ -275,10 +285,10 @@ class Kubelet:
             if event.kind != "connected":
                 self._scope.start(self._heard(event), name="runtime event")
                 continue
-            connections += 1
+            self._connections += 1
             self.heartbeat.look_again()
             self._wake_all()
-            if connections > 1:
+            if self._connections > 1:
                 with self.activity.working("sweep"):
                     await self._sweep()
             self._scope.start(self._look_again(), name="look again")

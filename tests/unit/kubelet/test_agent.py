@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
-from podbay.cri.runtime import Container, ContainerState, DnsConfig
+from podbay.cri.runtime import Container, ContainerState, DnsConfig, RuntimeEvent
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
 from tests.unit.kubelet.support import MACHINE, NODE, House, Object, condition, house, pod
@@ -360,3 +360,22 @@ async def test_a_status_that_could_not_be_written_is_written_soon_after_the_serv
     home.link.is_cut = False
     await home.pass_time(10)
     assert condition((await home.admin.get(NODES, NODE))["status"], "Ready")["status"] == "False"
+
+
+async def test_a_fault_in_the_runtimes_events_makes_no_kubelet_deaf(home: House) -> None:
+    events = home.runtime.events
+
+    async def broken() -> AsyncIterator[RuntimeEvent]:
+        home.runtime.events = events  # type: ignore[method-assign]
+        raise ValueError("a frame that nobody understands")
+        yield
+
+    await home.run(pod(restartPolicy="Never"))
+    await home.kill_kubelet()
+    home.runtime.events = broken  # type: ignore[method-assign]
+    await home.start_kubelet()
+    await home.pass_time(5)
+    (container,) = await home.runtime.containers()
+    home.runtime.end_container(container.id, 0)
+    await home.activity.idle()
+    assert (await home.status())["phase"] == "Succeeded"
