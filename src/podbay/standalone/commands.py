@@ -172,11 +172,14 @@ def _server(arguments: Sequence[str]) -> int:
     import asyncio
     import logging
 
+    from podbay.lib import system_certificates
     from podbay.standalone import machine, mounts
     from podbay.standalone.cluster import DEFAULT, Cluster
     from podbay.standalone.errors import ClusterError
-    from podbay.standalone.server import run_server
     from podbay.store.errors import StoreUnavailable
+
+    with system_certificates.unread():
+        from podbay.standalone.server import run_server
 
     options, _ = _parse(arguments)
     machine.root()
@@ -199,10 +202,13 @@ def _agent(arguments: Sequence[str]) -> int:
     import asyncio
     import logging
 
+    from podbay.lib import system_certificates
     from podbay.standalone import machine, mounts
     from podbay.standalone.cluster import DEFAULT, Cluster
     from podbay.standalone.errors import ClusterError
-    from podbay.standalone.server import run_agent
+
+    with system_certificates.unread():
+        from podbay.standalone.server import run_agent
 
     options, _ = _parse(arguments, options=("name", "index"))
     index = options.get("index", "")
