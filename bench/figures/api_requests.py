@@ -17,6 +17,7 @@ from bench.workers import measured, worker
 PODS: Final = "/api/v1/namespaces/stored/pods"
 _LOAD: Final = "bench.load.requests"
 _CREATORS: Final = 64
+_ALONE: Final = 50  # requests of one client in a round
 _READERS: Final = 16
 
 
@@ -46,10 +47,10 @@ async def request_rows(made: BenchCluster, effort: Effort) -> tuple[list[Row], i
         port = await server.line()
         body = json.dumps(unscheduled("stored-{n}"))
         create = {"method": "POST", "target": PODS, "body": body, "status": 201, "seconds": 60}
-        first = 50 * effort.rounds
-        alone = {**create, "clients": 1, "count": first}
-        many = {**create, "clients": _CREATORS, "count": (effort.stored_pods - first) // effort.rounds}
-        rows.append(await _row("durable CREATE of a pod, 1 client", made, port, alone, rounds=1))
+        each = effort.stored_pods // effort.rounds
+        alone = {**create, "clients": 1, "count": _ALONE}
+        many = {**create, "clients": _CREATORS, "count": each - _ALONE}
+        rows.append(await _row("durable CREATE of a pod, 1 client", made, port, alone, rounds=effort.rounds))
         rows.append(await _row(f"durable CREATE of a pod, {_CREATORS} clients", made, port, many, rounds=effort.rounds))
     one, answers = await _answers(made)
     floor["answers"] = {target: str(path) for target, path in answers.items()}
