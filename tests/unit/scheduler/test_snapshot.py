@@ -68,3 +68,13 @@ def test_a_changed_node_has_a_new_state_and_the_old_one_stays() -> None:
     before = snapshot.set_node(node(labels={"a": "1"}))
     after = snapshot.set_node(node(labels={"a": "2"}))
     assert (before.labels["a"], after.labels["a"]) == ("1", "2")
+
+
+def test_a_sidecar_adds_to_the_containers_and_opens_its_host_ports_but_an_init_container_only_raises() -> None:
+    request = {"resources": {"requests": {"cpu": "1"}}}
+    ports = [{"containerPort": 90, "hostPort": 90, "protocol": "TCP"}]
+    side = {"name": "side", "image": "i", "restartPolicy": "Always", "ports": ports, **request}
+    init = {"name": "init", "image": "i", "resources": {"requests": {"cpu": "3"}}}
+    needs = needs_of(pod(cpu="1", initContainers=[side, init]))
+    assert needs.requests == {"cpu": 4000} and needs.non_zero_milli_cpu == 4000
+    assert needs.host_ports == {("0.0.0.0", "TCP", 90)}

@@ -1,0 +1,118 @@
+"""Pods as their users see them, to the letter of upstream's conformance tests."""
+
+import json
+
+import pytest
+
+from tests.e2e.harness import SLEEP, RealCluster, pod, shell, until
+from tests.e2e.watching import watched
+
+pytestmark = pytest.mark.e2e
+
+
+def labelled(name: str, labels: dict[str, str], **spec: object) -> dict[str, object]:
+    made = pod(name, shell("main", SLEEP), **spec)
+    made["metadata"]["labels"] = labels
+    return made
+
+
+def names(cluster: RealCluster, selector: str) -> list[str]:
+    return [found["metadata"]["name"] for found in cluster.get("pods", "-l", selector)["items"]]
+
+
+def test_a_pod_has_its_hosts_address(cluster: RealCluster) -> None:
+    """[sig-node] Pods should get a host IP [NodeConformance]
+
+    Upstream's assertions, and where they are made here: the pod runs, and its status has a host IP that is not empty:
+    the assertion. Besides, it is the address of the pod's node.
+    """
+    cluster.apply(pod("hosted", shell("main", SLEEP)))
+    (found,) = cluster.wait_ready("hosted")
+    assert found["status"]["hostIP"]
+    addresses = cluster.get("node", found["spec"]["nodeName"])["status"]["addresses"]
+    assert found["status"]["hostIP"] in [address["address"] for address in addresses]
+    cluster.wait_gone("hosted")
+
+
+def test_a_pod_is_submitted_and_removed(cluster: RealCluster) -> None:
+    """[sig-node] Pods should be submitted and removed [NodeConformance]
+
+    Upstream's assertions, and where they are made here:
+    - no pod has the label before; one has it after: the comparisons of names
+    - a watch sees the pod come: the watch's first version
+    - it runs: ``wait_ready``
+    - after a graceful deletion the watch sees it go, with a deletion timestamp and a grace period: the watch's last
+      versions
+    - no pod has the label in the end: the last comparison
+    """
+    assert names(cluster, "time=removed") == []
+    with watched(cluster, "submitted") as versions:
+        cluster.apply(labelled("submitted", {"time": "removed"}, terminationGracePeriodSeconds=5))
+        assert names(cluster, "time=removed") == ["submitted"]
+        cluster.wait_ready("submitted")
+        cluster.kubectl("delete", "pod", "submitted")
+    assert versions[0]["metadata"]["name"] == "submitted"
+    last = versions[-1]
+    assert last["metadata"]["deletionTimestamp"] and last["spec"]["terminationGracePeriodSeconds"] == 5
+    assert names(cluster, "time=removed") == []
+
+
+def test_a_pod_is_updated(cluster: RealCluster) -> None:
+    """[sig-node] Pods should be updated [NodeConformance]
+
+    Upstream's assertions, and where they are made here:
+    - one pod has the label: the first comparison
+    - after an update of the label, one pod has the new one: the second comparison
+    """
+    cluster.apply(labelled("updated", {"time": "before"}))
+    cluster.wait_ready("updated")
+    assert names(cluster, "time=before") == ["updated"]
+    found = cluster.get("pod", "updated")
+    found["metadata"]["labels"]["time"] = "after"
+    del found["metadata"]["resourceVersion"]
+    cluster.kubectl("replace", "-f", "-", stdin=json.dumps(found))
+    assert names(cluster, "time=after") == ["updated"]
+    cluster.wait_gone("updated")
+
+
+def test_a_collection_of_pods_is_deleted(cluster: RealCluster) -> None:
+    """[sig-node] Pods should delete a collection of pods
+
+    Upstream's assertions, and where they are made here:
+    - three pods with the label are there: the first ``until``
+    - after the deletion of the collection by the label, none is there: the second ``until``
+    """
+    cluster.apply(*(labelled(f"many-{i}", {"type": "many"}) for i in range(3)))
+    until(lambda: len(names(cluster, "type=many")) == 3, "three are there")
+    query = "/api/v1/namespaces/default/pods?labelSelector=type%3Dmany&gracePeriodSeconds=1"
+    cluster.kubectl("delete", "--raw", query)
+    until(lambda: names(cluster, "type=many") == [], "all are gone")
+
+
+def test_a_pods_status_is_patched(cluster: RealCluster) -> None:
+    """[sig-node] Pods should patch a pod status
+
+    Upstream's assertions, and where they are made here: the answer to the patch of the status has the label, and the
+    message and the reason: the assertions.
+    """
+    cluster.apply(pod("patched", shell("main", SLEEP)))
+    cluster.wait_ready("patched")
+    status = {"message": "Patched by e2e test", "reason": "E2E"}
+    patch = json.dumps({"metadata": {"labels": {"podstatus": "testpodstatus"}}, "status": status})
+    out = cluster.kubectl("patch", "pod", "patched", "--subresource=status", "-p", patch, "-o", "json").out
+    answer = json.loads(out)
+    assert answer["metadata"]["labels"]["podstatus"] == "testpodstatus"
+    assert (answer["status"]["message"], answer["status"]["reason"]) == ("Patched by e2e test", "E2E")
+    cluster.wait_gone("patched")
+
+
+def test_equal_requests_and_limits_are_guaranteed(cluster: RealCluster) -> None:
+    """[sig-node] Pods Extended Pods Set QOS Class should be set on Pods with matching resource requests and limits for
+    memory and cpu
+
+    Upstream's assertions, and where they are made here: the pod's status has the QoS class Guaranteed: the assertion.
+    """
+    amounts = {"cpu": "100m", "memory": "100Mi"}
+    cluster.apply(pod("guaranteed", shell("main", SLEEP, resources={"limits": amounts, "requests": amounts})))
+    assert cluster.get("pod", "guaranteed")["status"]["qosClass"] == "Guaranteed"
+    cluster.wait_gone("guaranteed")
