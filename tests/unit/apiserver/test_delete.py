@@ -1,7 +1,11 @@
 """Deletion: grace, finalizers, preconditions, dry run, collections and namespaces."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from podbay.store.interface import KeyValue
 from podbay.wire.times import format_time
 from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
 
@@ -144,3 +148,32 @@ async def test_a_collection_loses_no_more_than_its_limit(api: Api) -> None:
     assert [item["metadata"]["name"] for item in rest["items"]] == ["c", "d"]
     await api.call("DELETE", f"{MAPS}?continue={gone['metadata']['continue']}")
     assert (await api.call("GET", MAPS))["items"] == []
+
+
+async def test_nothing_is_stored_in_a_namespace_once_it_is_going(api: Api) -> None:
+    await api.create("/api/v1/namespaces", {"metadata": {"name": "n"}})
+    maps = "/api/v1/namespaces/n/configmaps"
+    put = api.store.put
+    arrived, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(key: str, *arguments: Any, **options: Any) -> KeyValue:
+        if key.endswith("/early"):
+            arrived.set()
+            await may_go_on.wait()
+        return await put(key, *arguments, **options)
+
+    api.store.put = slow  # type: ignore[method-assign]
+    early = asyncio.ensure_future(api.call("POST", maps, config_map("early"), status=201))
+    await arrived.wait()
+    deleting = asyncio.ensure_future(api.call("DELETE", "/api/v1/namespaces/n"))
+    await asyncio.sleep(0)
+    late = asyncio.ensure_future(api.call("POST", maps, config_map("late"), status=403))
+    elsewhere = asyncio.ensure_future(api.call("POST", MAPS, config_map("elsewhere"), status=201))
+    await elsewhere
+    assert not deleting.done() and not late.done()
+    may_go_on.set()
+    made, going, refused = await early, await deleting, await late
+    assert int(made["metadata"]["resourceVersion"]) < int(going["metadata"]["resourceVersion"])
+    assert "because it is being terminated" in refused["message"]
+    gates = api.server.objects.gates
+    assert not gates._inside and not gates._closed

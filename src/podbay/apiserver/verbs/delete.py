@@ -30,7 +30,9 @@ async def delete(call: Call) -> Response:
     options = _options(call)
     admit_delete(call.resource, call.info.name)
     admit_class_delete(call.resource, call.info.name)
-    gone, data = await delete_object(call, call.info.namespace, call.info.name, options)
+    going = call.resource is resources.NAMESPACES
+    async with call.objects.gates.closing(call.info.name) if going else contextlib.nullcontext():
+        gone, data = await delete_object(call, call.info.namespace, call.info.name, options)
     if gone and not strategy.returns_deleted_object(call.resource):
         return respond_bytes(call, json.encode(_status(call, json.decode(data))))
     accepted = not gone and options.get("orphanDependents") is False  # all that old clients are told of it

@@ -72,23 +72,9 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
     for attempt in range(_GENERATED_TRIES):
         if generated:
             metadata["name"] = generate_name(base)
-        prepared = json.decode(json.encode(obj))
-        strategy.set_creation_metadata(
-            resource, prepared, namespace=namespace, uid=str(uuid.uuid4()), now=call.clock.now()
-        )
-        set_defaults(resource, prepared)
-        strategy.prepare_create(resource, prepared)
-        await admit_create(call.objects, resource, namespace, metadata.get("name", ""))
-        if node := node_name(call.identity):
-            admit_node_write(node, resource, prepared, None)
-        admit_account(call.objects, resource, prepared)
-        admit_priority(call.objects, resource, prepared)
-        raise_invalid(resource, prepared, validate_create(resource, prepared))
-        stored = converted(prepared, resource.storage)
         try:
-            if call.is_dry_run:
-                return await _dry_create(call, stored)
-            return (await call.objects.create(resource, stored)).data_as(resource)
+            async with call.objects.gates.creating(namespace):
+                return await _create(call, obj)
         except AlreadyExists as error:
             if not base:
                 raise
@@ -96,6 +82,25 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
                 why = f"{error.message}, the server was not able to generate a unique name for the object"
                 raise AlreadyExists(why, details={**error.details, "retryAfterSeconds": 1}) from None
     raise AssertionError("unreachable")
+
+
+async def _create(call: Call, obj: dict[str, Any]) -> bytes:
+    """Admit, check and store an object that has its name."""
+    resource, namespace = call.resource, call.info.namespace
+    prepared = json.decode(json.encode(obj))
+    strategy.set_creation_metadata(resource, prepared, namespace=namespace, uid=str(uuid.uuid4()), now=call.clock.now())
+    set_defaults(resource, prepared)
+    strategy.prepare_create(resource, prepared)
+    await admit_create(call.objects, resource, namespace, prepared["metadata"].get("name", ""))
+    if node := node_name(call.identity):
+        admit_node_write(node, resource, prepared, None)
+    admit_account(call.objects, resource, prepared)
+    admit_priority(call.objects, resource, prepared)
+    raise_invalid(resource, prepared, validate_create(resource, prepared))
+    stored = converted(prepared, resource.storage)
+    if call.is_dry_run:
+        return await _dry_create(call, stored)
+    return (await call.objects.create(resource, stored)).data_as(resource)
 
 
 async def update(call: Call) -> Response:
