@@ -76,6 +76,19 @@ _STATUSES: Final = {
              "state": {"terminated": {"exitCode": 3, "reason": "Error", "startedAt": _OLD, "finishedAt": _OLD}}},
         ],
     },
+    "rich2": {
+        "phase": "Pending",
+        "initContainerStatuses": [
+            {"name": "init1", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://1", "state": {"running": {"startedAt": _OLD}}, "lastState": {}},
+        ],
+        "containerStatuses": [
+            {"name": "main", "ready": False, "restartCount": 0, "image": "nginx", "imageID": "", "lastState": {},
+             "state": {"waiting": {"reason": "PodInitializing"}}},
+            {"name": "two", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "", "lastState": {},
+             "state": {"waiting": {"reason": "PodInitializing"}}},
+        ],
+    },
     "rich": {
         "phase": "Pending",
         "containerStatuses": [

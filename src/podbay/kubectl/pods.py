@@ -38,9 +38,14 @@ def all_names(pod: Object) -> str:
     return ", ".join(f"{container['name']}{mark}" for container, mark in containers_of(pod))
 
 
-def container_of(pod: Object, name: str, *, quiet: bool = False) -> Any:
-    """Return the container of a name, or the default one, telling which. Raises CommandError."""
+def container_of(pod: Object, name: str, *, quiet: bool = False, refuse_default: bool = True) -> Any:
+    """Return the container of a name, or the default one, telling which. Raises CommandError.
+
+    A default that the pod names and does not have is refused, or else passed over.
+    """
     wanted = name or (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER, "")
+    if wanted and not name and not refuse_default:
+        wanted = wanted if any(container["name"] == wanted for container, _ in containers_of(pod)) else ""
     if wanted:
         for container, _ in containers_of(pod):
             if container["name"] == wanted:

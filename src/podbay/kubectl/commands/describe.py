@@ -16,6 +16,7 @@ from podbay.api.resources import (
     NAMESPACES,
     NODES,
     PODS,
+    PRIORITY_CLASSES,
     SECRETS,
     SERVICE_ACCOUNTS,
     Resource,
@@ -126,6 +127,8 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
         return configuration.describe_secret(obj, now)
     if resource is SERVICE_ACCOUNTS:
         return configuration.describe_service_account(obj, _events(session, obj) if with_events else None, now)
+    if resource is PRIORITY_CLASSES:
+        return configuration.describe_priority_class(obj, _events(session, obj) if with_events else None, now)
     from podbay.kubectl.describers.anything import describe_anything
 
     return describe_anything(obj, resource, _events(session, obj) if with_events else None, now)

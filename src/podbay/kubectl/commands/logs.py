@@ -12,7 +12,7 @@ from podbay.api.resources import NAMESPACES, PODS
 from podbay.client.requests import path
 from podbay.kubectl.errors import CommandError, UsageError
 from podbay.kubectl.flags import Flag, Parsed, parse
-from podbay.kubectl.pods import DEFAULT_CONTAINER, containers_of
+from podbay.kubectl.pods import container_of, containers_of
 from podbay.kubectl.session import Object, Session, find_resource
 from podbay.wire.times import parse_time
 
@@ -130,19 +130,15 @@ def _query(flags: Parsed) -> dict[str, Any]:
 
 
 def _containers(pod: Object, flags: Parsed) -> list[str]:
-    names: list[str] = [c["name"] for c in pod["spec"]["containers"]]
+    every = [str(container["name"]) for container, _ in containers_of(pod)]
     if flags["container"]:
-        if all(flags["container"] != container["name"] for container, _ in containers_of(pod)):
+        if flags["container"] not in every:
             raise CommandError(f"container {flags['container']} is not valid for pod {pod['metadata']['name']}")
         return [flags["container"]]
     if flags["all-containers"]:
-        return names
-    default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
-    if default in names:
-        return [str(default)]
-    if len(names) > 1:
-        sys.stderr.write(f'Defaulted container "{names[0]}" out of: {", ".join(names)}\n')
-    return names[:1]
+        first = [str(container["name"]) for container in pod["spec"].get("initContainers") or ()]
+        return [*first, *(name for name in every if name not in first)]
+    return [str(container_of(pod, "", refuse_default=False)["name"])]
 
 
 def _print(session: Session, flags: Parsed, pod: Object, container: str, query: dict[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""Config maps and secrets, described; a secret's values are told by their length only.
+"""Config maps, secrets, service accounts and priority classes, described.
+
+A secret's values are told by their length only.
 
 Source: upstream's describers, whose lines these are.
 """
@@ -50,6 +52,20 @@ def describe_service_account(account: Object, events: Sequence[Object] | None, n
     mountable = [secret["name"] for secret in account.get("secrets") or ()]
     for title, found in (("Image pull secrets", names), ("Mountable secrets", mountable), ("Tokens", [])):
         out.lines(f"{title}", found)
+    if events is not None:
+        write_events(out, events)
+    return out.text()
+
+
+def describe_priority_class(kind: Object, events: Sequence[Object] | None, now: datetime) -> str:
+    """Return the description of a priority class."""
+    out = Description(now)
+    out.write(0, f"Name:\t{kind['metadata']['name']}\n")
+    out.write(0, f"Value:\t{kind.get('value', 0)}\n")
+    out.write(0, f"GlobalDefault:\t{'true' if kind.get('globalDefault') else 'false'}\n")
+    out.write(0, f"PreemptionPolicy:\t{kind.get('preemptionPolicy', '')}\n")
+    out.write(0, f"Description:\t{kind.get('description', '')}\n")
+    out.annotations(kind["metadata"].get("annotations"))
     if events is not None:
         write_events(out, events)
     return out.text()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from podbay.api.qos import qos_class
-from podbay.api.quantity import Quantity
 from podbay.kubectl.describers.containers import write_containers
 from podbay.kubectl.describers.events import write_events
 from podbay.kubectl.describers.text import NONE, Description, Object, full_time
+from podbay.kubectl.describers.volumes import write_volumes
 
 
 def describe_pod(pod: Object, events: Sequence[Object] | None, now: datetime) -> str:
@@ -86,46 +86,6 @@ def _head(out: Description, pod: Object, spec: Object, status: Object) -> None:
         out.write(0, f"Controlled By:\t{owner['kind']}/{owner['name']}\n")
     if status.get("nominatedNodeName"):
         out.write(0, f"NominatedNodeName:\t{status['nominatedNodeName']}\n")
-
-
-def write_volumes(out: Description, volumes: Sequence[Object]) -> None:
-    """Write a pod's volumes."""
-    out.write(0, "Volumes:\n" if volumes else f"Volumes:\t{NONE}\n")
-    for volume in volumes:
-        out.write(1, f"{volume['name']}:\n")
-        lines = _volume(volume)
-        if lines is None:
-            out.write(1, "<unknown>\n")
-        for line in lines or ():
-            out.write(2, f"{line}\n")
-
-
-def _volume(volume: Object) -> list[str] | None:
-    """Return a volume's lines; None for a kind that this release does not serve."""
-    if volume.get("emptyDir") is not None:
-        source = volume["emptyDir"]
-        limit = source.get("sizeLimit")
-        shown = str(Quantity.parse(limit)) if limit and Quantity.parse(limit) else "<unset>"
-        about = "EmptyDir (a temporary directory that shares a pod's lifetime)"
-        return [f"Type:\t{about}", f"Medium:\t{source.get('medium', '')}", f"SizeLimit:\t{shown}"]
-    if volume.get("hostPath") is not None:
-        source = volume["hostPath"]
-        about = "HostPath (bare host directory volume)"
-        kind = source.get("type")
-        return [
-            f"Type:\t{about}",
-            f"Path:\t{source.get('path', '')}",
-            f"HostPathType:\t{NONE if kind is None else kind}",
-        ]
-    for field, about, title, name in (
-        ("secret", "Secret (a volume populated by a Secret)", "SecretName", "secretName"),
-        ("configMap", "ConfigMap (a volume populated by a ConfigMap)", "Name", "name"),
-    ):
-        if volume.get(field) is not None:
-            source = volume[field]
-            optional = "true" if source.get("optional") else "false"
-            return [f"Type:\t{about}", f"{title}:\t{source.get(name, '')}", f"Optional:\t{optional}"]
-    return None
 
 
 def toleration_text(toleration: Object) -> str:
