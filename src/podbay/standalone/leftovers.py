@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 _RUNC_ROOT: Final = Path("/run/containerd/runc/k8s.io")
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _CNI_CACHE: Final = Path("/var/lib/cni/results")
+_START_S: Final = 0.03  # less than containerd needs before it can make anything
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -147,16 +149,19 @@ def _entries(directory: Path) -> list[Path]:
 
 
 def _is_older(path: Path, since: float) -> bool:
+    """Tell whether a path, or anything right in it, is older: a directory is young again when it was changed."""
     # A bind mount over the file hides its own times, but a namespace file has none that could be later.
-    try:
-        return path.lstat().st_ctime < since
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        if path.lstat().st_ctime < since:
+            return True
+        return path.is_dir() and any(entry.lstat().st_mtime < since for entry in path.iterdir())
+    return False
 
 
 def _started_s(pid: int) -> float:
-    """Return when a process started, in seconds since the epoch."""
+    """Return when a process started, in seconds since the epoch, and a little later: it does nothing at once."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    # Compared with the times of files, so it is the kernel's clock that counts, not an injected one.
-    booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-    return int(booted.split()[1]) + int(fields[19]) / _TICKS_PER_S
+    # Compared with the times of files, so it is the kernel's clock that counts, not an injected one. The time of boot
+    # that /proc/stat tells is of whole seconds, in which a containerd can be killed and started again.
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + int(fields[19]) / _TICKS_PER_S + _START_S

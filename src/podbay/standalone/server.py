@@ -63,7 +63,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
         # Closed in reverse: our own parts are clients of the server, which needs its store.
         store = await SqliteStore.open(cluster.store, clock)
         stack.push_async_callback(store.close)
-        registry = ImageRegistry(cluster.registry)
+        registry = ImageRegistry(cluster.registry, clock)
         config = ApiServerConfig(
             address=f"{node_address}:{settings.port}",
             kubelet_tls=lambda: kubelet_tls,
@@ -82,7 +82,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
         scope.start(credentials.keep_fresh(clock), name="credentials")
         network.set_up_host(cluster, settings.cluster_cidr, settings.node_cidr)
         _start_parts(scope, server, settings, clock, activity)
-        if node is not None and not settings.runtime_endpoint:
+        if node is not None:
             containerd.configure(place, settings, server=local)  # for a server that nobody's `up` started
         await _until_told(scope, node.run() if node is not None else None)
 

@@ -1,7 +1,7 @@
 """An image registry over the OCI distribution API, so that images work offline and on every node.
 
-Takes requests under ``/v2/`` that the API server has authorized; keeps blobs by digest and tags as small files under
-one directory. The registry that an image's name belongs to is told by containerd in ``ns``.
+Takes requests under ``/v2/`` that the API server has authorized; ``store`` keeps what they bring. The registry that an
+image's name belongs to is told by containerd in ``ns``.
 Invariant: a blob or manifest is stored only under the digest of its bytes; a tag names a manifest that is there.
 Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -9,19 +9,20 @@ Source: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 import asyncio
 import hashlib
 import re
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
+from podbay.apiserver.image_registry.store import DIGEST, RegistryFiles, parts_of
+from podbay.lib.clock import Clock
 from podbay.wire import json
 from podbay.wire.http import JSON, Request, Response
 
 _NAME: Final = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+_HOST: Final = re.compile(r"[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]{0,254}")
+_LONGEST_NAME: Final = 200
 _ROUTES: Final = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
@@ -50,14 +51,8 @@ class RegistryError(Exception):
 class ImageRegistry:
     """See the module: a ``wire.http.Handler``."""
 
-    def __init__(self, root: Path) -> None:
-        self._blobs = root / "blobs"
-        self._uploads = root / "uploads"
-        self._tags = root / "tags"
-        for directory in (self._blobs, self._uploads, self._tags):
-            directory.mkdir(parents=True, exist_ok=True)
-        for left in self._uploads.iterdir():
-            left.unlink()  # an upload that was cut off is begun anew
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self._files = RegistryFiles(root, clock)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -65,7 +60,7 @@ class ImageRegistry:
         query = {name: values[0] for name, values in parse_qs(query_text).items()}
         try:
             for kind, pattern in _ROUTES:
-                match = pattern.fullmatch(path)
+                match = pattern.fullmatch(unquote(path))
                 if match:
                     return await self._answer(kind, request, query, **match.groupdict())
             raise RegistryError(404, "NAME_UNKNOWN", "no such path")
@@ -77,16 +72,16 @@ class ImageRegistry:
         self, kind: str, request: Request, query: dict[str, str], name: str = "", reference: str = ""
     ) -> Response:
         host = query.get("ns", _DEFAULT_HOST)
-        if not _HOST.fullmatch(host):
-            raise RegistryError(400, "NAME_INVALID", "no such registry")
+        if not _HOST.fullmatch(host) or len(name) > _LONGEST_NAME:
+            raise RegistryError(400, "NAME_INVALID", "no registry or repository can have this name")
         reads = request.method in ("GET", "HEAD")
         match kind, request.method:
-            case "base", _:
+            case "base", _ if reads:
                 return _json({})
             case "catalog", "GET":
-                return _json({"repositories": await asyncio.to_thread(self._catalog)})
+                return _json({"repositories": await asyncio.to_thread(self._files.catalog)})
             case "tags", "GET":
-                return _json({"name": name, "tags": self._tags_of(host, name)})
+                return _json({"name": name, "tags": self._files.tags(host, name)})
             case "manifest", _ if reads:
                 return self._manifest(host, name, reference)
             case "manifest", "PUT":
@@ -96,75 +91,73 @@ class ImageRegistry:
             case "blob", _ if reads:
                 return self._blob(request, reference)
             case "uploads", "POST":
-                upload = str(uuid.uuid4())
-                (self._uploads / upload).touch()
-                return Response(status=202, headers=[("Location", f"/v2/{name}/blobs/uploads/{upload}")])
+                return _uploading(name, self._files.begin_upload(), 0)
             case "upload", "PATCH":
                 return await self._append(request, name, reference)
             case "upload", "PUT":
                 return await self._finish(request, name, reference, query.get("digest", ""))
+            case "upload", "GET":
+                return _uploading(name, reference, self._upload(reference).stat().st_size, status=204)
+            case "upload", "DELETE":
+                self._upload(reference).unlink(missing_ok=True)
+                return Response(status=204)
         raise RegistryError(405, "UNSUPPORTED", f"{request.method} is not possible here")
 
-    def _blob_path(self, digest: str) -> Path:
-        return self._blobs / digest.removeprefix("sha256:")
-
-    def _tag_path(self, host: str, name: str, tag: str) -> Path:
-        return self._tags / host / name.replace("/", "\x1f") / tag
-
     def _resolve(self, host: str, name: str, reference: str) -> str:
-        if _DIGEST.fullmatch(reference):
+        if DIGEST.fullmatch(reference):
             return reference
         if not _TAG.fullmatch(reference):
             raise RegistryError(400, "TAG_INVALID", "no tag can have this name")
-        try:
-            return self._tag_path(host, name, reference).read_text().strip()
-        except OSError:
-            raise RegistryError(404, "MANIFEST_UNKNOWN", "no such manifest") from None
+        digest = self._files.tag(host, name, reference)
+        if digest is None:
+            raise RegistryError(404, "MANIFEST_UNKNOWN", "no such manifest")
+        return digest
 
     def _manifest(self, host: str, name: str, reference: str) -> Response:
         digest = self._resolve(host, name, reference)
         try:
-            data = self._blob_path(digest).read_bytes()
+            data = self._files.blob(digest).read_bytes()
+            decoded = json.decode(data)
+            parts_of(decoded)
         except OSError:
             raise RegistryError(404, "MANIFEST_UNKNOWN", "no such manifest") from None
-        media = "application/vnd.oci.image.manifest.v1+json"
-        try:
-            decoded = json.decode(data)
-            media = decoded.get("mediaType") or (
-                "application/vnd.oci.image.index.v1+json" if "manifests" in decoded else media
-            )
-        except (ValueError, AttributeError):
+        except ValueError:
             raise RegistryError(404, "MANIFEST_UNKNOWN", "this is no manifest") from None
+        kind = "index" if "manifests" in decoded else "manifest"
+        media = str(decoded.get("mediaType") or f"application/vnd.oci.image.{kind}.v1+json")
         return Response(status=200, headers=[("Content-Type", media), ("Docker-Content-Digest", digest)], body=data)
 
     def _put_manifest(self, request: Request, host: str, name: str, reference: str) -> Response:
-        digest = "sha256:" + hashlib.sha256(request.body).hexdigest()
-        try:
-            manifest = json.decode(request.body)
-        except ValueError:
-            raise RegistryError(400, "MANIFEST_INVALID", "the manifest is no JSON") from None
-        parts = [manifest.get("config"), *(manifest.get("layers") or ()), *(manifest.get("manifests") or ())]
-        for part in parts:
-            if part and not self._blob_path(part["digest"]).exists():
-                raise RegistryError(404, "MANIFEST_BLOB_UNKNOWN", f"{part['digest']} is not there")
-        if not _TAG.fullmatch(reference) and reference != digest:
+        is_tag = _TAG.fullmatch(reference) is not None
+        if not is_tag and not DIGEST.fullmatch(reference):
+            raise RegistryError(400, "TAG_INVALID", "no tag can have this name")
+        if not is_tag and reference != _digest_of(request.body):
             raise RegistryError(400, "DIGEST_INVALID", "the digest is another one")
-        _write(self._blob_path(digest), request.body)
-        if reference != digest:
-            _write(self._tag_path(host, name, reference), digest.encode())
+        try:
+            parts = parts_of(json.decode(request.body))
+        except ValueError as error:
+            raise RegistryError(400, "MANIFEST_INVALID", f"this is no manifest: {error}") from None
+        for part in parts:
+            if not self._files.blob(part).exists():
+                raise RegistryError(404, "MANIFEST_BLOB_UNKNOWN", f"{part} is not there")
+        digest = self._files.write_manifest(request.body)
+        if is_tag:
+            self._files.set_tag(host, name, reference, digest)
         return Response(
             status=201, headers=[("Location", f"/v2/{name}/manifests/{digest}"), ("Docker-Content-Digest", digest)]
         )
 
     def _delete_manifest(self, host: str, name: str, reference: str) -> Response:
-        self._resolve(host, name, reference)
-        path = self._tag_path(host, name, reference)
-        path.unlink(missing_ok=True)
-        self._collect()
+        """Remove a tag, or every tag of this repository that names a digest."""
+        digest = self._resolve(host, name, reference)
+        named = [tag for tag in self._files.tags(host, name) if self._files.tag(host, name, tag) == digest]
+        if DIGEST.fullmatch(reference) and not named:
+            raise RegistryError(404, "MANIFEST_UNKNOWN", "no such manifest")
+        self._files.remove_tags(host, name, named if DIGEST.fullmatch(reference) else [reference])
         return Response(status=202)
 
     def _blob(self, request: Request, digest: str) -> Response:
-        path = self._blob_path(digest)
+        path = self._files.blob(digest)
         try:
             size = path.stat().st_size
         except OSError:
@@ -183,73 +176,40 @@ class ImageRegistry:
             headers.append(("Content-Range", f"bytes {start}-{end - 1}/{size}"))
         headers.append(("Content-Length", str(end - start)))
         if request.method == "HEAD":
+            self._files.pin(digest)  # so ask those who push, and send it not again if it is there
             return Response(status=200, headers=headers)
         return Response(status=status, headers=headers, stream=_read(path, start, end))
 
     async def _append(self, request: Request, name: str, upload: str) -> Response:
-        path = self._uploads / upload
-        if not path.exists():
-            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
-        size = await asyncio.to_thread(_append, path, request.body)
-        return Response(
-            status=202, headers=[("Location", f"/v2/{name}/blobs/uploads/{upload}"), ("Range", f"0-{max(0, size - 1)}")]
-        )
+        path = self._upload(upload)
+        start = re.fullmatch(r"(\d+)-\d+", request.headers.get("Content-Range"))
+        if start and int(start[1]) != path.stat().st_size:
+            raise RegistryError(416, "BLOB_UPLOAD_INVALID", "this is not the next part")
+        return _uploading(name, upload, await asyncio.to_thread(_append, path, request.body))
 
     async def _finish(self, request: Request, name: str, upload: str, digest: str) -> Response:
-        path = self._uploads / upload
-        if not path.exists():
-            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+        path = self._upload(upload)
+        if not DIGEST.fullmatch(digest):
+            raise RegistryError(400, "DIGEST_INVALID", "a sha256 digest is needed")
         if request.body:
             await asyncio.to_thread(_append, path, request.body)
-        if await asyncio.to_thread(_digest, path) != digest:
-            path.unlink()
+        if not await asyncio.to_thread(self._files.finish_upload, path, digest):
             raise RegistryError(400, "DIGEST_INVALID", "the bytes have another digest")
-        path.replace(self._blob_path(digest))
         return Response(
             status=201, headers=[("Location", f"/v2/{name}/blobs/{digest}"), ("Docker-Content-Digest", digest)]
         )
 
-    def _tags_of(self, host: str, name: str) -> list[str]:
-        directory = self._tags / host / name.replace("/", "\x1f")
-        return sorted(entry.name for entry in directory.iterdir()) if directory.is_dir() else []
+    def _upload(self, name: str) -> Path:
+        path = self._files.upload(name)
+        if path is None:
+            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+        return path
 
-    def _catalog(self) -> list[dict[str, Any]]:
-        """Return every tagged image: name with its registry, tag, digest, size."""
-        found = []
-        for path in sorted(self._tags.glob("*/*/*")):
-            digest = path.read_text().strip()
-            name = f"{path.parent.parent.name}/{path.parent.name.replace(chr(0x1F), '/')}"
-            found.append({"name": name, "tag": path.name, "digest": digest, "size": self._size(digest)})
-        return found
 
-    def _size(self, digest: str) -> int:
-        total = 0
-        for name in self._reached(digest):
-            path = self._blob_path(name)
-            total += path.stat().st_size if path.exists() else 0
-        return total
-
-    def _reached(self, digest: str) -> set[str]:
-        found = {digest}
-        try:
-            manifest = json.decode(self._blob_path(digest).read_bytes())
-        except (OSError, ValueError):
-            return found
-        for part in [manifest.get("config"), *(manifest.get("layers") or ())]:
-            if part:
-                found.add(part["digest"])
-        for part in manifest.get("manifests") or ():
-            found |= self._reached(part["digest"])
-        return found
-
-    def _collect(self) -> None:
-        """Remove blobs that no tag reaches."""
-        kept: set[str] = set()
-        for path in self._tags.glob("*/*/*"):
-            kept |= self._reached(path.read_text().strip())
-        for blob in self._blobs.iterdir():
-            if f"sha256:{blob.name}" not in kept:
-                blob.unlink()
+def _uploading(name: str, upload: str, size: int, *, status: int = 202) -> Response:
+    """Return where an upload goes on, and how far it is."""
+    location = f"/v2/{name}/blobs/uploads/{upload}"
+    return Response(status=status, headers=[("Location", location), ("Range", f"0-{max(0, size - 1)}")])
 
 
 def _json(value: Any) -> Response:
@@ -274,13 +234,5 @@ def _append(path: Path, data: bytes) -> int:
         return file.tell()
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+def _digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()

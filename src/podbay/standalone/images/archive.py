@@ -1,22 +1,26 @@
 """Image archives as ``docker save`` and OCI tools write them, read one blob at a time.
 
-Takes a tar file; gives images: a name, a manifest and its blobs. Old ``docker save`` archives (a ``manifest.json`` and
-layers) are given an OCI manifest. Nothing is unpacked to the disk but a copy of standard input.
+Takes a tar file, compressed or not, or a directory; gives images: a name, a manifest and its blobs. Old ``docker save``
+archives (a ``manifest.json`` and layers) are given an OCI manifest.
 Source: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
 import hashlib
 import json
+import lzma
 import tarfile
-from collections.abc import Iterator
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from podbay.api.images import parse_image_name
 from podbay.standalone.errors import ClusterError
+from podbay.standalone.images.archive_files import DirectoryFiles, Files, TarFiles
 from podbay.standalone.images.layer import INDEX, MANIFEST
 
+_GZIP: Final = b"\x1f\x8b"
+_CHUNK_BYTES: Final = 1024 * 1024
 _INDEXES: Final = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 _LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
@@ -44,43 +48,48 @@ class Archive:
     """See the module. Use as a context manager. Raises ClusterError for what is no image archive."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
-            self._tar = tarfile.open(path)  # noqa: SIM115 closed by __exit__
-        except (OSError, tarfile.TarError) as error:
+            self._files: Files = DirectoryFiles(path) if path.is_dir() else TarFiles(path)
+        except FileNotFoundError:
+            raise ClusterError(f"{path}: there is no such file") from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
             raise ClusterError(f"{path} is no image archive: {error}") from None
-        self._members = {member.name.removeprefix("./"): member for member in self._tar.getmembers()}
 
     def __enter__(self) -> "Archive":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._tar.close()
+        self._files.close()
 
-    def images(self) -> Iterator[ArchivedImage]:
-        """Yield the archive's named images."""
-        found = False
-        if "index.json" in self._members:
-            for entry in self._json("index.json").get("manifests", ()):
-                name = _name_of(entry.get("annotations") or {})
-                if name:
-                    found = True
-                    yield self._oci(name, entry["digest"])
-        if not found and "manifest.json" in self._members:
-            for entry in self._json("manifest.json"):
-                for name in entry.get("RepoTags") or ():
-                    found = True
-                    yield self._docker(_full(name), entry)
+    def images(self) -> list[ArchivedImage]:
+        """Return the archive's named images."""
+        try:
+            found = self._images()
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ClusterError(f"{self._path} is a broken image archive: {type(error).__name__} {error}") from None
         if not found:
-            raise ClusterError("the archive holds no image with a name: save it with its name (docker save NAME)")
+            raise ClusterError(
+                f"{self._path} holds no image with a name: save it with its name (docker save NAME, or"
+                " skopeo copy ... oci-archive:FILE:NAME:TAG)"
+            )
+        return found
 
     def read(self, blob: Blob) -> BinaryIO | bytes:
         """Return a blob's bytes or a file to read them from."""
-        if not blob.member:
-            return blob.data
-        file = self._tar.extractfile(self._members[blob.member])
-        if file is None:
-            raise ClusterError(f"the archive's {blob.member} is no file")
-        return file  # type: ignore[return-value]  # an IO[bytes]
+        return self._files.open(blob.member) if blob.member else blob.data
+
+    def _images(self) -> list[ArchivedImage]:
+        found: list[ArchivedImage] = []
+        if self._files.has("index.json"):
+            for entry in self._json("index.json").get("manifests", ()):
+                name = _name_of(entry.get("annotations") or {})
+                if name:
+                    found.append(self._oci(name, entry["digest"]))
+        if not found and self._files.has("manifest.json"):
+            for entry in self._json("manifest.json"):
+                found += [self._docker(_full(name), entry) for name in entry.get("RepoTags") or ()]
+        return found
 
     def _oci(self, name: str, digest: str) -> ArchivedImage:
         document = self._blob(digest)
@@ -102,12 +111,11 @@ class Archive:
         config = self._bytes(entry["Config"])
         layers, blobs = [], [Blob(_digest(config), data=config)]
         for member in entry["Layers"]:
-            file = self._tar.extractfile(self._members[member])
-            if file is None:
-                raise ClusterError(f"the archive's {member} is no file")
-            digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # what tarfile gives reads as a file does
+            with self._files.open(member) as file:
+                digest, size, magic = _measure(file)
             blobs.append(Blob(digest, member=member))
-            layers.append({"mediaType": _LAYER, "digest": digest, "size": self._members[member].size})
+            media = f"{_LAYER}+gzip" if magic == _GZIP else _LAYER
+            layers.append({"mediaType": media, "digest": digest, "size": size})
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -118,27 +126,35 @@ class Archive:
 
     def _member(self, digest: str) -> str:
         name = "blobs/" + digest.replace(":", "/")
-        if name not in self._members:
-            raise ClusterError(f"the archive lacks {digest}")
+        if not self._files.has(name):
+            raise ClusterError(f"{self._path} lacks {digest}")
         return name
 
     def _has(self, digest: str) -> bool:
-        return "blobs/" + digest.replace(":", "/") in self._members
+        return self._files.has("blobs/" + digest.replace(":", "/"))
 
     def _blob(self, digest: str) -> bytes:
         return self._bytes(self._member(digest))
 
     def _bytes(self, member: str) -> bytes:
-        file = self._tar.extractfile(self._members[member]) if member in self._members else None
-        if file is None:
-            raise ClusterError(f"the archive lacks {member}")
-        return file.read()
+        with self._files.open(member) as file:
+            return file.read()
 
     def _json(self, member: str) -> Any:
         try:
             return json.loads(self._bytes(member))
         except ValueError as error:
-            raise ClusterError(f"the archive's {member} is broken: {error}") from None
+            raise ClusterError(f"{self._path}: {member} is broken: {error}") from None
+
+
+def _measure(file: BinaryIO) -> tuple[str, int, bytes]:
+    """Return a file's digest, its size and how it begins."""
+    digest, size, magic = hashlib.sha256(), 0, b""
+    while chunk := file.read(_CHUNK_BYTES):
+        magic = magic or chunk[:2]
+        digest.update(chunk)
+        size += len(chunk)
+    return f"sha256:{digest.hexdigest()}", size, magic
 
 
 def _name_of(annotations: dict[str, str]) -> str:

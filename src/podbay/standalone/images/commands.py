@@ -48,7 +48,7 @@ def pull(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
 
 def list_images(cluster: Cluster, *, say: Say) -> None:
     """Print what the cluster's registry has."""
-    admin = Admin(cluster)
+    admin = _connected(cluster)
     rows = [("IMAGE", "TAG", "DIGEST", "SIZE")]
     for image in admin.get("/v2/_catalog")["repositories"]:
         rows.append((image["name"], image["tag"], image["digest"][7:19], _size(image["size"])))
@@ -60,28 +60,37 @@ def list_images(cluster: Cluster, *, say: Say) -> None:
 
 def remove(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
     """Remove images from the registry and from every node. Raises ClusterError."""
-    admin = Admin(cluster)
+    admin = _connected(cluster)
     for name in names:
         full = parse_image_name(name)
         host, _, repository = full.repository.partition("/")
-        status, _, _ = admin.send(
-            "DELETE", f"/v2/{repository}/manifests/{quote(_reference(str(full)))}?ns={quote(host)}"
-        )
+        path = f"/v2/{repository}/manifests/{quote(_reference(str(full)))}?ns={quote(host)}"
+        status, _, body = admin.send("DELETE", path)
         if status == 404:
-            raise ClusterError(f"there is no image {full}")
+            raise ClusterError(f"there is no image {full}: `podbay image list{cluster.flag}` tells what there is")
+        _expect((status, {}, body), 202, str(full))
         _remove_everywhere(cluster, str(full))
         say(f"removed {full}")
     admin.close()
 
 
 def _import(cluster: Cluster, path: Path, *, say: Say) -> None:
-    admin = Admin(cluster)
     with Archive(path) as archive:
-        for image in archive.images():
+        images = archive.images()
+        admin = _connected(cluster)
+        for image in images:
             _push(admin, archive, image)
             _pull_everywhere(cluster, image.name)
             say(f"imported {image.name}")
-    admin.close()
+        admin.close()
+
+
+def _connected(cluster: Cluster) -> Admin:
+    """Return a connection. Raises ClusterError that says how to start what does not run."""
+    admin = Admin(cluster)
+    if not admin.is_ready():
+        raise ClusterError(f"cluster {cluster.name} does not answer: start it with `podbay up{cluster.flag}`")
+    return admin
 
 
 def _push(admin: Admin, archive: Archive, image: ArchivedImage) -> None:
@@ -105,8 +114,9 @@ def _push_blob(admin: Admin, archive: Archive, repository: str, blob: Blob) -> N
     if isinstance(source, bytes):
         _expect(admin.send("PATCH", location, source), 202, repository)
     else:
-        while chunk := source.read(_CHUNK_BYTES):
-            _expect(admin.send("PATCH", location, chunk), 202, repository)
+        with source:
+            while chunk := source.read(_CHUNK_BYTES):
+                _expect(admin.send("PATCH", location, chunk), 202, repository)
     _expect(admin.send("PUT", f"{location}?digest={quote(blob.digest)}"), 201, repository)
 
 
@@ -119,16 +129,24 @@ def _remove_everywhere(cluster: Cluster, name: str) -> None:
 
 
 async def _on_nodes(cluster: Cluster, act: Callable[[CriRuntime], Awaitable[object]]) -> None:
+    settings = cluster.settings()
+
     async def one(index: int) -> None:
-        runtime = CriRuntime(str(cluster.node(index).socket), RealClock())
+        runtime = CriRuntime(settings.runtime_endpoint or str(cluster.node(index).socket), RealClock())
         try:
             await act(runtime)
         except RuntimeFailure as error:
-            raise ClusterError(f"node {cluster.node(index).name}: {error.message}") from None
+            hint = ""
+            if settings.runtime_endpoint:
+                registry = cluster.node(index).state / "registry.d"
+                hint = (
+                    f"; for the cluster's registry, set config_path = \"{registry}\" of the CRI plugin's registry there"
+                )
+            raise ClusterError(f"node {cluster.node(index).name}: {error.message}{hint}") from None
         finally:
             await runtime.close()
 
-    await asyncio.gather(*(one(index) for index in range(1, cluster.settings().nodes + 1)))
+    await asyncio.gather(*(one(index) for index in range(1, settings.nodes + 1)))
 
 
 def _expect(answer: tuple[int, dict[str, str], bytes], status: int, what: str) -> tuple[int, dict[str, str], bytes]:
