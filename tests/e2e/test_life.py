@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from podbay.kubelet import cgroups
-from podbay.standalone import network, processes
+from podbay.standalone import mounts, network, processes
 from podbay.standalone.cluster import Cluster
 from tests.e2e.harness import SLEEP, RealCluster, fetch, pod, shell, until
 
@@ -171,6 +171,35 @@ def test_more_nodes_can_be_asked_for_and_fewer_cannot(another: RealCluster, arch
     refused = another.podbay("up", "--name", another.name, "--nodes", "1", check=False)
     assert (refused.code, f"podbay destroy --name {another.name}" in refused.err) == (1, True)
     assert len(another.nodes()) == 2
+
+
+def test_a_cluster_on_crun_keeps_to_one_mount_namespace(another: RealCluster, archives: dict[str, Path]) -> None:
+    another.up("--oci-runtime", "crun", "--nodes", "2")
+    another.podbay("image", "import", str(archives["kubia"]), "--name", another.name)
+    names = [f"pod-{index}" for index, _ in enumerate(another.nodes())]
+    another.apply(
+        *(
+            pod(name, {"name": "kubia", "image": "wanstack/kubia"}, nodeName=node)
+            for name, node in zip(names, another.nodes(), strict=True)
+        )
+    )
+    another.wait_ready(*names)
+    containerd = ("node-1", "containerd.pid")
+    before = another.pid(*containerd)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: another.pid(*containerd) != before, "containerd is started again")
+    files = (("server.pid",), containerd, ("node-2", "agent.pid"), ("node-2", "containerd.pid"))
+    inside = {os.stat(f"/proc/{another.pid(*parts)}/ns/mnt").st_ino for parts in files}
+    assert len(inside) == 1
+    own = os.stat("/proc/self/ns/mnt").st_ino
+    assert (own in inside) == (not mounts.is_needed("crun"))
+    for name in names:
+        assert another.exec(name, "hostname") == f"{name}\n"
+    refused = another.podbay("up", "--name", another.name, "--oci-runtime", "runc", check=False)
+    assert (refused.code, "was made with crun" in refused.err) == (1, True)
+    another.life("destroy")
+    assert not _processes(another.name)
+    assert another.name not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_two_commands_on_one_cluster_wait_for_each_other(another: RealCluster) -> None:
