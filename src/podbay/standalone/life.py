@@ -4,6 +4,7 @@ Takes a cluster; starts and stops processes, and tells what it waits for. Each i
 left alone, what is half done is completed. ``destroy`` and ``status`` have modules of their own.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +31,13 @@ def up(
     began = time.monotonic()
     machine.root()
     with cluster.held(say):
-        settings = _settings(cluster, nodes, oci_runtime, runtime_endpoint, say)
+        try:
+            settings = _settings(cluster, nodes, oci_runtime, runtime_endpoint, say)
+        except ClusterError:
+            for directory in (cluster.state, cluster.state.parent):
+                with contextlib.suppress(OSError):
+                    directory.rmdir()  # made to be held, and empty if the cluster was not made
+            raise
         launched = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         admin = Admin(cluster)
         started = _start_server(cluster, settings, say)
