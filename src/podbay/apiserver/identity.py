@@ -1,7 +1,7 @@
 """Who asks: client certificates and bearer tokens become an identity, everything else is 401.
 
 Takes a request's peer certificate (already verified against the cluster's CA by TLS) and its Authorization header;
-gives user name and groups. A presented token that is wrong is refused even if a certificate is there.
+gives user name and groups. A certificate that names somebody is heard first, whatever token is there, as upstream.
 ``read_token_file`` takes the tokens from a file in upstream's format.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 """
@@ -28,6 +28,8 @@ class Identity:
 
 def authenticate(request: Request, tokens: Mapping[str, Identity]) -> Identity:
     """Return who sent a request. Raises Unauthorized."""
+    if request.peer is not None and request.peer.common_name:
+        return _authenticated(Identity(request.peer.common_name, frozenset(request.peer.organizations)))
     authorization = request.headers.get("Authorization")
     if authorization:
         scheme, _, presented = authorization.partition(" ")
@@ -35,9 +37,6 @@ def authenticate(request: Request, tokens: Mapping[str, Identity]) -> Identity:
             for token, identity in tokens.items():
                 if hmac.compare_digest(token.encode(), presented.strip().encode(errors="surrogateescape")):
                     return _authenticated(identity)
-        raise Unauthorized("Unauthorized")
-    if request.peer is not None and request.peer.common_name:
-        return _authenticated(Identity(request.peer.common_name, frozenset(request.peer.organizations)))
     raise Unauthorized("Unauthorized")
 
 
