@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 
 _SAFETY_RELIST_S: Final = 300.0
 _SUBSCRIBED_S: Final = 1.0
+_LATE_S: Final = 10.0
 _LOST_S: Final = 2.0
 _SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
@@ -294,9 +295,16 @@ class Kubelet:
             self._scope.start(self._look_again(), name="look again")
 
     async def _look_again(self) -> None:
-        """Look once more soon after connecting: the runtime does not say when the subscription has begun to hold."""
+        """Look once more soon after connecting: the runtime does not say when the subscription has begun to hold.
+
+        And sweep once more a little later, for what a killed runtime's children were still making.
+        """
         await self.clock.sleep(_SUBSCRIBED_S)
         self._wake_all()
+        if self._hooks.sweep_runtime is not None:
+            await self.clock.sleep(_LATE_S)
+            with self.activity.working("sweep"):
+                await self._sweep_runtime(self._hooks.sweep_runtime)
 
     async def _heard(self, event: RuntimeEvent) -> None:
         with self.activity.working("runtime event"):
@@ -324,10 +332,16 @@ class Kubelet:
             return
         try:
             await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids)
-            if self._hooks.sweep_runtime is not None:
-                await self._hooks.sweep_runtime()
         except (RuntimeFailure, OSError) as error:
             _log.warning("sweep: %s", error)
+        if self._hooks.sweep_runtime is not None:
+            await self._sweep_runtime(self._hooks.sweep_runtime)
+
+    async def _sweep_runtime(self, sweep_runtime: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await sweep_runtime()
+        except (RuntimeFailure, OSError) as error:
+            _log.warning("sweep of the runtime: %s", error)
 
     def _known_uids(self) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self._source.objects.values()} | set(self._workers)

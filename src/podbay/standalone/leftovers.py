@@ -1,9 +1,10 @@
 """Removes what a killed containerd left behind: shims, tasks, network namespaces, addresses, cgroups of no sandbox.
 
 Takes one containerd's directories and what CRI lists; acts on processes, mounts and files. A containerd that is killed
-while it makes a sandbox forgets it, and no later start of it cleans that up.
-Invariant: only what is older than the running containerd is touched, so nothing that is being made now; and only what
-lies under this containerd's own directories, or names its socket.
+while it makes a sandbox forgets it, and no later start of it cleans that up. Its children may go on for a moment: what
+they leave late is for the next sweep.
+Invariant: only what is older than the running containerd is touched, or what it cannot be making now (a shim has a
+bundle before it starts); and only what lies under this containerd's own directories, or names its socket.
 Source: https://github.com/containerd/containerd/blob/main/runtime/v2/README.md ; the host-local CNI plugin.
 """
 
@@ -55,8 +56,8 @@ def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
     Returns what was removed. Blocking. Raises OSError only if containerd has gone meanwhile.
     """
     since = _started_s(place.pid)
-    removed = [f"task {key}" for key in _sweep_tasks(place, known, since)]
-    removed += [f"shim {pid}" for pid in _sweep_shims(place, known, since)]
+    removed = [f"shim {pid}" for pid in _sweep_shims(place, known, since)]
+    removed += [f"task {key}" for key in _sweep_tasks(place, known, since)]
     removed += [f"network namespace {name}" for name in _sweep_network_namespaces(place, since)]
     removed += [f"address {name}" for name in _sweep_addresses(place, known, since)]
     removed += [f"cgroup {name}" for name in _sweep_cgroups(place, known, since)]
@@ -68,7 +69,9 @@ def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
 def _sweep_tasks(place: ContainerdPlace, known: frozenset[str], since: float) -> Iterator[str]:
     """End and remove tasks that containerd does not know any more."""
     for bundle in _entries(_tasks(place)):
-        if bundle.name in known or not _is_older(bundle, since):
+        # A name with a dot is a bundle that containerd was taking away, which its children kept it from.
+        is_torn = bundle.name.startswith(".")
+        if bundle.name in known or not (is_torn or _is_older(bundle, since)):
             continue
         command = [place.oci_runtime, "--root", str(place.oci_root), "delete", "--force", bundle.name]
         subprocess.run(command, capture_output=True, check=False)
@@ -84,8 +87,8 @@ def _sweep_shims(place: ContainerdPlace, known: frozenset[str], since: float) ->
             words = [word.decode(errors="replace") for word in (process / "cmdline").read_bytes().split(b"\0")]
             if "containerd-shim" not in words[0] or str(place.socket) not in words or "-id" not in words:
                 continue
-            pid = int(process.name)
-            if words[words.index("-id") + 1] not in known and _started_s(pid) < since:
+            pid, owner = int(process.name), words[words.index("-id") + 1]
+            if owner not in known and (_started_s(pid) < since or not (_tasks(place) / owner).exists()):
                 os.kill(pid, signal.SIGKILL)
                 yield pid
 
