@@ -5,13 +5,14 @@ all pull policies hold, also offline.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from podbay.api.images import parse_image_name
@@ -28,14 +29,17 @@ _CHUNK_BYTES: Final = 2 * 1024 * 1024
 
 
 def import_archive(cluster: Cluster, source: str, *, say: Say) -> None:
-    """Import an archive (``-``: standard input). Raises ClusterError, OSError."""
-    if source == "-":
-        with tempfile.NamedTemporaryFile(suffix=".tar") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.flush()
-            _import(cluster, Path(copy.name), say=say)
+    """Import an archive (``-``: standard input; a pipe will do as well). Raises ClusterError, OSError."""
+    path = Path(source)
+    if source != "-" and not path.is_fifo():
+        _import(cluster, path, say=say)
         return
-    _import(cluster, Path(source), say=say)
+    with contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer if source == "-" else stack.enter_context(path.open("rb"))
+        copy = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".tar"))  # an archive is read to and fro
+        shutil.copyfileobj(stream, copy)
+        copy.flush()
+        _import(cluster, Path(copy.name), say=say)
 
 
 def pull(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
@@ -50,7 +54,7 @@ def list_images(cluster: Cluster, *, say: Say) -> None:
     """Print what the cluster's registry has."""
     admin = _connected(cluster)
     rows = [("IMAGE", "TAG", "DIGEST", "SIZE")]
-    for image in admin.get("/v2/_catalog")["repositories"]:
+    for image in _catalog(admin):
         rows.append((image["name"], image["tag"], image["digest"][7:19], _size(image["size"])))
     admin.close()
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
@@ -59,10 +63,14 @@ def list_images(cluster: Cluster, *, say: Say) -> None:
 
 
 def remove(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
-    """Remove images from the registry and from every node. Raises ClusterError."""
+    """Remove images from the registry and from every node. Raises ClusterError.
+
+    A runtime removes an image with all its names, so the other names that the registry has of it are pulled again.
+    """
     admin = _connected(cluster)
     for name in names:
         full = parse_image_name(name)
+        digests = {f"{image['name']}:{image['tag']}": image["digest"] for image in _catalog(admin)}
         host, _, repository = full.repository.partition("/")
         path = f"/v2/{repository}/manifests/{quote(_reference(str(full)))}?ns={quote(host)}"
         status, _, body = admin.send("DELETE", path)
@@ -70,6 +78,9 @@ def remove(cluster: Cluster, names: Iterable[str], *, say: Say) -> None:
             raise ClusterError(f"there is no image {full}: `podbay image list{cluster.flag}` tells what there is")
         _expect((status, {}, body), 202, str(full))
         _remove_everywhere(cluster, str(full))
+        removed = digests.pop(str(full), "")
+        for other in [other for other, digest in digests.items() if digest == removed]:
+            _pull_everywhere(cluster, other)
         say(f"removed {full}")
     admin.close()
 
@@ -83,6 +94,12 @@ def _import(cluster: Cluster, path: Path, *, say: Say) -> None:
             _pull_everywhere(cluster, image.name)
             say(f"imported {image.name}")
         admin.close()
+
+
+def _catalog(admin: Admin) -> list[dict[str, Any]]:
+    """Return what the registry has: name, tag, digest and size of each image."""
+    images: list[dict[str, Any]] = admin.get("/v2/_catalog")["repositories"]
+    return images
 
 
 def _connected(cluster: Cluster) -> Admin:
