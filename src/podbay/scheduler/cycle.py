@@ -13,7 +13,7 @@ from typing import Any, Final
 from podbay.scheduler.affinity_terms import LabelsOfNamespace
 from podbay.scheduler.filters import Plugin, Refusal, refusal_of
 from podbay.scheduler.pod_affinity import PodAffinityFilter
-from podbay.scheduler.preemption import Candidate, find_candidate, ineligible
+from podbay.scheduler.preemption import TERMINATING, Candidate, find_candidate, ineligible
 from podbay.scheduler.scores import total_scores
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 from podbay.scheduler.topology_spread import SpreadFilter
@@ -29,8 +29,8 @@ def _no_labels(namespace: str) -> Mapping[str, str]:
 class Decision:
     """``node`` is empty if the pod fits nowhere; then ``message`` says why and ``refused_by`` who said no.
 
-    ``preempt`` is a node on which it would fit without some pods of lower priority; ``gives_up`` tells that the node
-    that was cleared for it before is of no use any more.
+    ``preempt`` is a node on which it would fit without some pods of lower priority; ``gives_up`` tells that a node
+    that was to be cleared for it before, if there was one, is of no use any more.
     """
 
     node: str = ""
@@ -86,13 +86,13 @@ def _nowhere(
     nominated = (pod.get("status") or {}).get("nominatedNodeName")
     why = ineligible(pod, needs, next((state for state in states if state.name == nominated), None))
     if why:
-        return Decision(message=f"{told} preemption: {why}", refused_by=refused_by)
+        return Decision(message=f"{told} preemption: {why}", refused_by=refused_by, gives_up=why != TERMINATING)
     preemption = find_candidate(pod, needs, refusals, states, labels_of)
     if preemption.candidate is not None:
         return Decision(message=told, refused_by=refused_by, preempt=preemption.candidate)
     against = _counted(Counter(preemption.reasons))
     told = f"{told} preemption: 0/{len(refusals)} nodes are available: {against}."
-    return Decision(message=told, refused_by=refused_by, gives_up=bool(nominated))
+    return Decision(message=told, refused_by=refused_by, gives_up=True)
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -150,7 +150,7 @@ class Scheduler:
                 changed["conditions"] = [condition]
             if decision.preempt is not None:
                 changed["nominatedNodeName"] = decision.preempt.node
-            elif decision.gives_up:
+            elif decision.gives_up and (pod.get("status") or {}).get("nominatedNodeName"):
                 changed["nominatedNodeName"] = None
             if changed:
                 await write_status(self._rest, pod, changed)

@@ -94,6 +94,13 @@ def test_a_nominated_node_that_fits_is_taken_even_if_another_is_better() -> None
     assert decided(waiting, full("a", running("x", 100, cpu="2"))).gives_up
 
 
+def test_a_promise_that_was_never_written_down_is_given_up_too() -> None:
+    """The eviction may have failed before the status told of it: the room must not be kept for ever."""
+    assert decided(HIGH, full("a", running("x", 100, cpu="2"))).gives_up
+    polite = pod("high", cpu="1", priority=100, preemptionPolicy="Never")
+    assert decided(polite, full("a", running("low", 1, cpu="2"))).gives_up
+
+
 def test_what_keeps_a_pod_apart_can_be_evicted() -> None:
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
     apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
