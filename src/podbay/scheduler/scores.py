@@ -80,27 +80,16 @@ def image_locality(pod: Pod, states: Collection[NodeState], fitting: Sequence[No
     """
     containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ())]
     wanted = [_full_name(container["image"]) for container in containers if container.get("image")]
-    sizes = [_image_sizes(state, wanted) for state in states]
-    have = {name: sum(name in found for found in sizes) for name in wanted}
+    have = {name: sum(name in state.image_bytes for state in states) for name in wanted}
     largest = _LARGEST_IMAGE_BYTES * len(containers)
 
     def score(state: NodeState) -> int:
-        found = _image_sizes(state, wanted)
+        found = state.image_bytes
         there = sum(int(found[name] * have[name] / len(states)) for name in wanted if name in found)
         there = min(max(there, _SMALLEST_IMAGE_BYTES), largest)
         return 100 * (there - _SMALLEST_IMAGE_BYTES) // (largest - _SMALLEST_IMAGE_BYTES)
 
     return [score(state) for state in fitting] if any(have.values()) else [0] * len(fitting)
-
-
-def _image_sizes(state: NodeState, wanted: Sequence[str]) -> dict[str, int]:
-    images = (state.node.get("status") or {}).get("images") or ()
-    return {
-        name: int(image.get("sizeBytes") or 0)
-        for image in images
-        for name in image.get("names") or ()
-        if name in wanted
-    }
 
 
 def _full_name(image: str) -> str:

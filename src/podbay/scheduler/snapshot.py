@@ -54,6 +54,7 @@ class NodeState:
     requested: dict[str, int] = field(default_factory=dict)
     non_zero_milli_cpu: int = 0
     non_zero_memory_bytes: int = 0
+    image_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -103,6 +104,7 @@ class NodeState:
             dict(self.requested),
             self.non_zero_milli_cpu,
             self.non_zero_memory_bytes,
+            self.image_bytes,
         )
         for key in removed:
             state.remove(key)
@@ -137,7 +139,11 @@ class Snapshot:
         """Take a new or changed node; return its state. What was returned before stays as it was."""
         name = node["metadata"]["name"]
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        state = NodeState(node, {resource: _amount(resource, value) for resource, value in allocatable.items()})
+        state = NodeState(
+            node,
+            {resource: _amount(resource, value) for resource, value in allocatable.items()},
+            image_bytes=_image_bytes(node),
+        )
         for key in self._of_node.get(name, ()):
             state.add(key, self._placed[key][1])
         self._nodes[name] = state
@@ -197,6 +203,12 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
         is_ending="deletionTimestamp" in metadata,
         start_time=(pod.get("status") or {}).get("startTime") or "",
     )
+
+
+def _image_bytes(node: Mapping[str, Any]) -> dict[str, int]:
+    """Return how large each image is that a node has, by each of its names."""
+    images = (node.get("status") or {}).get("images") or ()
+    return {name: int(image.get("sizeBytes") or 0) for image in images for name in image.get("names") or ()}
 
 
 def _requests(container: Mapping[str, Any]) -> dict[str, int]:
