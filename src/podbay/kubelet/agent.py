@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -301,10 +301,9 @@ class Kubelet:
         """
         await self.clock.sleep(_SUBSCRIBED_S)
         self._wake_all()
-        if self._hooks.sweep_runtime is not None:
-            await self.clock.sleep(_LATE_S)
-            with self.activity.working("sweep"):
-                await self._sweep_runtime(self._hooks.sweep_runtime)
+        await self.clock.sleep(_LATE_S)
+        with self.activity.working("sweep"):
+            await self._sweep_runtime()
 
     async def _heard(self, event: RuntimeEvent) -> None:
         with self.activity.working("runtime event"):
@@ -334,12 +333,14 @@ class Kubelet:
             await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids)
         except (RuntimeFailure, OSError) as error:
             _log.warning("sweep: %s", error)
-        if self._hooks.sweep_runtime is not None:
-            await self._sweep_runtime(self._hooks.sweep_runtime)
+        await self._sweep_runtime()
 
-    async def _sweep_runtime(self, sweep_runtime: Callable[[], Awaitable[None]]) -> None:
+    async def _sweep_runtime(self) -> None:
+        """Remove what a killed runtime left behind. Does nothing before pods were heard, either."""
+        if self._hooks.sweep_runtime is None or not self._source.synced.is_set():
+            return
         try:
-            await sweep_runtime()
+            await self._hooks.sweep_runtime()
         except (RuntimeFailure, OSError) as error:
             _log.warning("sweep of the runtime: %s", error)
 

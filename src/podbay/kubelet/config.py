@@ -40,7 +40,7 @@ class Hooks:
     """What the surroundings do for the kubelet, if they can.
 
     ``network_up`` returns when pods can have addresses. ``sweep_runtime`` removes what a killed runtime left behind;
-    called once the pods were heard, and after each loss of the runtime. Raises OSError.
+    called once the pods were heard, after each loss of the runtime, and a little later again. Raises OSError.
     """
 
     network_up: Callable[[], Awaitable[None]] | None = None

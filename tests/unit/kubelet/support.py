@@ -15,7 +15,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.fake import FakeRuntime
 from podbay.cri.runtime import DnsConfig
 from podbay.kubelet.agent import Kubelet
-from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.node.machine import Machine
 from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock
@@ -82,6 +82,7 @@ class House:
         self.admin = Rest(self._transport("admin", "system:masters"), "test")
         self.kubelet: Kubelet
         self.dns = DnsConfig()
+        self.sweeps = 0
         self._kubelets = TaskScope()
 
     async def start_kubelet(self, *, is_cut: bool = False) -> None:
@@ -97,7 +98,8 @@ class House:
             is_real=False,
         )
         rest = Rest(self.link, "kubelet")
-        self.kubelet = Kubelet(rest, self.runtime, config, self.clock, self.activity, MACHINE)
+        hooks = Hooks(sweep_runtime=self._sweep)
+        self.kubelet = Kubelet(rest, self.runtime, config, self.clock, self.activity, MACHINE, hooks)
         self._running = self._kubelets.start(self.kubelet.run(), name="kubelet")
         if not is_cut:
             await self.kubelet.registered.wait()
@@ -169,6 +171,9 @@ class House:
     def count(self, method: str) -> int:
         """Return how often the runtime was asked for something."""
         return self.runtime.calls.count(method)
+
+    async def _sweep(self) -> None:
+        self.sweeps += 1
 
     def _transport(self, user: str, group: str) -> InProcessTransport:
         return InProcessTransport(self.server.handle, PeerCertificate(user, (group,)), self.activity)

@@ -270,12 +270,27 @@ async def test_pods_deleted_while_no_kubelet_was_there_are_swept(home: House) ->
     assert await home.runtime.sandboxes() == [] and await home.runtime.containers() == []
 
 
+async def test_the_runtime_is_swept_at_start_after_each_loss_and_once_more_a_little_later(home: House) -> None:
+    assert home.sweeps == 1
+    await home.pass_time(20)
+    assert home.sweeps == 2
+    home.runtime.go_down()
+    await home.pass_time(5)
+    home.runtime.come_back()
+    await home.pass_time(5)
+    assert home.sweeps == 3
+    await home.pass_time(600)
+    assert home.sweeps == 4
+
+
 async def test_nothing_is_touched_before_the_pods_were_heard(home: House) -> None:
     await home.run(pod())
     await home.kill_kubelet()
     await home.delete(grace_s=0)
     await home.start_kubelet(is_cut=True)
+    swept = home.sweeps
     await home.pass_time(600)
+    assert home.sweeps == swept
     assert [c.state for c in await home.runtime.containers()] == [ContainerState.RUNNING]
     assert [s.ready for s in await home.runtime.sandboxes()] == [True]
     home.link.is_cut = False
