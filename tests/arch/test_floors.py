@@ -23,6 +23,7 @@ DECIDING = (
     "podbay.kubelet.initialization",
     "podbay.kubelet.observed",
     "podbay.kubelet.phase",
+    "podbay.kubelet.news",
     "podbay.kubelet.plan",
     "podbay.kubelet.resources",
     "podbay.kubelet.security",

@@ -9,9 +9,8 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from podbay.api.errors import StatusError
 from podbay.api.pod_containers import find_container
@@ -24,6 +23,7 @@ from podbay.kubelet.active_deadline import DEADLINE_EXCEEDED, active_left_s
 from podbay.kubelet.admission import has_finished
 from podbay.kubelet.execute import Ending, Executor
 from podbay.kubelet.last_words import last_words
+from podbay.kubelet.news import asks_otherwise, tells_otherwise
 from podbay.kubelet.observed import Observed, observed
 from podbay.kubelet.patience import Patience
 from podbay.kubelet.plan import plan
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_OURS: Final = ("Initialized", "Ready", "ContainersReady", "PodReadyToStartContainers")
 _RETRY: Final = Backoff(base_s=1.0, cap_s=60.0)
 _WRITE_AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 
@@ -90,7 +89,7 @@ class Worker:
 
         Or if somebody else has told other things of it than we did, as the node's controller does of a silent node.
         """
-        if _meaning(pod) != _meaning(self.pod) or _told(pod) != _told(self.pod):
+        if asks_otherwise(pod, self.pod) or tells_otherwise(pod, self.pod):
             self.take(pod)
         else:
             self.pod = pod
@@ -374,7 +373,7 @@ class Worker:
         self._unwritten = 0
         if written is not None and not self.removed:
             newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
-            if newer and _meaning(written) != _meaning(self.pod):
+            if newer and asks_otherwise(written, self.pod):
                 self.take(written)
             elif newer:
                 self.pod = written  # its watch event will be no news any more
@@ -383,24 +382,3 @@ class Worker:
 
 def _least(*seconds: float | None) -> float | None:
     return min((some for some in seconds if some is not None), default=None)
-
-
-def _meaning(pod: Mapping[str, Any]) -> Any:
-    """Return what of a pod a worker acts upon: not its status, which it writes itself, but for others' conditions."""
-    metadata, spec = pod["metadata"], pod["spec"]
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    gates = {gate["conditionType"] for gate in spec.get("readinessGates") or ()}
-    return (
-        spec,
-        [condition.get("status") for condition in conditions if condition["type"] in gates],
-        metadata.get("deletionTimestamp"),
-        metadata.get("deletionGracePeriodSeconds"),
-        metadata.get("labels"),
-        metadata.get("annotations"),
-    )
-
-
-def _told(pod: Mapping[str, Any]) -> Any:
-    """Return what of a pod's status only its kubelet should say."""
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return {condition["type"]: condition["status"] for condition in conditions if condition["type"] in _OURS}
