@@ -13,7 +13,7 @@ from typing import Any, Final
 from podbay.api import resources
 from podbay.api.qos import qos_class
 from podbay.api.resources import Resource
-from podbay.api.taints import NOT_READY
+from podbay.api.taints import NOT_READY, UNREACHABLE
 from podbay.wire.times import format_time, parse_time
 
 Object = dict[str, Any]
@@ -22,7 +22,6 @@ _WITH_STATUS: Final = (resources.PODS, resources.NODES, resources.NAMESPACES)
 _UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
 _CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
 _RETURNS_OBJECT: Final = (resources.PODS, resources.SERVICE_ACCOUNTS)
-_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _GATED: Final = {
     "type": "PodScheduled",
     "status": "False",
@@ -205,7 +204,7 @@ def _admit_pod(pod: Object) -> None:
     """Let a pod tolerate a lost node for five minutes, as upstream's default admission does."""
     spec = pod.get("spec", {})
     tolerations = spec.setdefault("tolerations", [])
-    for key in _TOLERATED:
+    for key in (NOT_READY, UNREACHABLE):
         if not any(_tolerates(toleration, key) for toleration in tolerations):
             tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
 
