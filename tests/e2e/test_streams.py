@@ -40,6 +40,11 @@ session = stream(core.connect_get_namespaced_pod_exec, "streams-0", "default", c
 session.write_stdin("hello\\n")
 session.run_forever(timeout=30)
 print(session.read_stdout() + session.read_stderr() + str(session.returncode))
+attached = stream(core.connect_get_namespaced_pod_attach, "streams-1", "default", container="reader",
+                  stdin=True, stdout=True, stderr=True, tty=False, _preload_content=False)
+attached.write_stdin("from python\\n")
+print(attached.readline_stdout(timeout=30))
+attached.close()
 forwarded = portforward(core.connect_get_namespaced_pod_portforward, "streams-1", "default", ports="8080")
 connection = forwarded.socket(8080)
 connection.setblocking(True)
@@ -222,7 +227,7 @@ def test_what_is_sent_into_a_port_arrives_whole_and_its_end_too(streams: RealClu
     assert most - before < _STEADY_KB
 
 
-def test_the_python_client_execs_and_forwards(streams: RealCluster) -> None:
+def test_the_python_client_execs_attaches_and_forwards(streams: RealCluster) -> None:
     # In a process of its own, because that client leaves sockets for the garbage collector.
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _PYTHON_CLIENT, streams.environment["KUBECONFIG"]],
@@ -232,7 +237,7 @@ def test_the_python_client_execs_and_forwards(streams: RealCluster) -> None:
         timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "out hello\nerr\n9\nhello\nNone\n"
+    assert done.stdout == "out hello\nerr\n9\ngot from python\nhello\nNone\n"
 
 
 def test_logs_are_followed_cut_and_dated(cluster: RealCluster) -> None:
