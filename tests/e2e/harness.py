@@ -165,6 +165,14 @@ def until(is_so: Callable[[], Any], what: str, *, patience_s: float = PATIENCE_S
         time.sleep(0.05)
 
 
+def throughout(seconds: float, look: Callable[[], None]) -> None:
+    """Look again and again for a while: ``look`` asserts what must not happen, which no event could tell."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        look()
+        time.sleep(0.05)
+
+
 def fetch(url: str) -> str:
     """Return what a URL answers."""
     with urllib.request.urlopen(url, timeout=10) as answer:

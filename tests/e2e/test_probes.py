@@ -1,10 +1,9 @@
 """Probes and hooks in real containers, to the letter of upstream's conformance tests."""
 
-import time
-
 import pytest
 
-from tests.e2e.harness import SLEEP, Pod, RealCluster, pod, shell, until
+from podbay.wire.times import parse_time
+from tests.e2e.harness import SLEEP, Pod, RealCluster, pod, shell, throughout, until
 from tests.e2e.watching import condition, status_of
 
 pytestmark = pytest.mark.e2e
@@ -19,10 +18,11 @@ def restarts(cluster: RealCluster, name: str, container: str = "main") -> int:
 def never_restarts(cluster: RealCluster, name: str) -> None:
     """Look on for a while: the pod runs, and nothing is restarted."""
     until(lambda: cluster.get("pod", name)["status"].get("phase") == "Running", "it runs")
-    deadline = time.monotonic() + WATCH_S
-    while time.monotonic() < deadline:
+
+    def look() -> None:
         assert restarts(cluster, name) == 0
-        time.sleep(0.05)
+
+    throughout(WATCH_S, look)
     cluster.wait_gone(name)
 
 
@@ -68,10 +68,11 @@ def test_readiness_that_fails_is_never_ready_and_never_restarts(cluster: RealClu
     probe = {"exec": {"command": ["/bin/false"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
     cluster.apply(probed("never-ready", SLEEP, readinessProbe=probe))
     until(lambda: cluster.get("pod", "never-ready")["status"].get("phase") == "Running", "it runs")
-    deadline = time.monotonic() + WATCH_S
-    while time.monotonic() < deadline:
+
+    def look() -> None:
         assert condition(cluster.get("pod", "never-ready"), "Ready").get("status") != "True"
-        time.sleep(0.05)
+
+    throughout(WATCH_S, look)
     assert restarts(cluster, "never-ready") == 0
     cluster.wait_gone("never-ready")
 
@@ -143,13 +144,16 @@ def test_restart_counts_only_grow(cluster: RealCluster) -> None:
     """
     probe = {"exec": {"command": ["/bin/false"]}, "initialDelaySeconds": 5, "periodSeconds": 1, "failureThreshold": 1}
     cluster.apply(probed("counts", SLEEP, livenessProbe=probe))
-    last, deadline = 0, time.monotonic() + 90
-    while last < 3:
-        assert time.monotonic() < deadline, f"only {last} restarts"
+    last = 0
+
+    def grew() -> bool:
+        nonlocal last
         now = restarts(cluster, "counts")
         assert now >= last
         last = now
-        time.sleep(0.05)
+        return last >= 3
+
+    until(grew, "three restarts", patience_s=90)
     cluster.wait_gone("counts")
 
 
@@ -284,4 +288,4 @@ def _ended(cluster: RealCluster, name: str) -> Pod | None:
 
 
 def _seconds(moment: str) -> float:
-    return time.mktime(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
+    return parse_time(moment).timestamp()
