@@ -23,8 +23,7 @@ def names(cluster: RealCluster, selector: str) -> list[str]:
 def test_a_pod_has_its_hosts_address(cluster: RealCluster) -> None:
     """[sig-node] Pods should get a host IP [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its status has a host IP that is not empty:
-    the assertion. Besides, it is the address of the pod's node.
+    - the pod runs, and its status has a host IP that is not empty: the assertion (besides, it is its node's)
     """
     cluster.apply(pod("hosted", shell("main", SLEEP)))
     (found,) = cluster.wait_ready("hosted")
@@ -92,8 +91,7 @@ def test_a_collection_of_pods_is_deleted(cluster: RealCluster) -> None:
 def test_a_pods_status_is_patched(cluster: RealCluster) -> None:
     """[sig-node] Pods should patch a pod status
 
-    Upstream's assertions, and where they are made here: the answer to the patch of the status has the label, and the
-    message and the reason: the assertions.
+    - the answer to the patch of the status has the label, the message and the reason: the assertions
     """
     cluster.apply(pod("patched", shell("main", SLEEP)))
     cluster.wait_ready("patched")
@@ -110,7 +108,7 @@ def test_equal_requests_and_limits_are_guaranteed(cluster: RealCluster) -> None:
     """[sig-node] Pods Extended Pods Set QOS Class should be set on Pods with matching resource requests and limits for
     memory and cpu
 
-    Upstream's assertions, and where they are made here: the pod's status has the QoS class Guaranteed: the assertion.
+    - the pod's status has the QoS class Guaranteed: the assertion
     """
     amounts = {"cpu": "100m", "memory": "100Mi"}
     cluster.apply(pod("guaranteed", shell("main", SLEEP, resources={"limits": amounts, "requests": amounts})))

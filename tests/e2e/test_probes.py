@@ -80,8 +80,7 @@ def test_readiness_that_fails_is_never_ready_and_never_restarts(cluster: RealClu
 def test_a_command_that_fails_restarts(cluster: RealCluster) -> None:
     """[sig-node] Probing container should be restarted with a exec "cat /tmp/health" liveness probe [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its restart count comes to 1 or more:
-    ``restarts_once``.
+    - the pod runs, and its restart count comes to 1 or more: ``restarts_once``
     """
     probe = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
     script = "echo ok > /tmp/health; sleep 4; rm -f /tmp/health; " + SLEEP
@@ -93,8 +92,7 @@ def test_a_command_that_goes_well_does_not_restart(cluster: RealCluster) -> None
     """[sig-node] Probing container should *not* be restarted with a exec "cat /tmp/health" liveness probe
     [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its restart count stays 0 as long as it is
-    looked at: ``never_restarts``.
+    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
     """
     probe = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
     cluster.apply(probed("exec-lives", "echo ok > /tmp/health; " + SLEEP, livenessProbe=probe))
@@ -104,8 +102,7 @@ def test_a_command_that_goes_well_does_not_restart(cluster: RealCluster) -> None
 def test_a_request_that_fails_restarts(cluster: RealCluster) -> None:
     """[sig-node] Probing container should be restarted with a /healthz http liveness probe [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its restart count comes to 1 or more:
-    ``restarts_once``.
+    - the pod runs, and its restart count comes to 1 or more: ``restarts_once``
     """
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
     script = SERVER.format("(sleep 5; rm /www/healthz) & ")
@@ -116,8 +113,7 @@ def test_a_request_that_fails_restarts(cluster: RealCluster) -> None:
 def test_a_request_that_goes_well_does_not_restart(cluster: RealCluster) -> None:
     """[sig-node] Probing container should *not* be restarted with a /healthz http liveness probe [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its restart count stays 0 as long as it is
-    looked at: ``never_restarts``.
+    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
     """
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
     cluster.apply(probed("http-lives", SERVER.format(""), livenessProbe=probe))
@@ -127,8 +123,7 @@ def test_a_request_that_goes_well_does_not_restart(cluster: RealCluster) -> None
 def test_a_connection_that_is_made_does_not_restart(cluster: RealCluster) -> None:
     """[sig-node] Probing container should *not* be restarted with a tcp:8080 liveness probe [NodeConformance]
 
-    Upstream's assertions, and where they are made here: the pod runs, and its restart count stays 0 as long as it is
-    looked at: ``never_restarts``.
+    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
     """
     probe = {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
     cluster.apply(probed("tcp-lives", SERVER.format(""), livenessProbe=probe))
@@ -185,7 +180,9 @@ def test_a_startup_probe_and_a_sidecar_hold_a_pod_back_in_order(cluster: RealClu
 
 def test_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster) -> None:
     """[sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart exec hook
-    properly [NodeConformance]; and: should execute prestop exec hook properly [NodeConformance]
+    properly [NodeConformance]
+    [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop exec hook
+    properly [NodeConformance]
 
     Upstream's assertions, and where they are made here (its hooks call a second pod, whose log tells; so do ours):
     - the pod with the hook runs: ``wait_ready``
@@ -209,7 +206,9 @@ def test_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster) -> N
 
 def test_http_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster) -> None:
     """[sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute poststart http hook
-    properly [NodeConformance]; and: should execute prestop http hook properly [NodeConformance]
+    properly [NodeConformance]
+    [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop http hook
+    properly [NodeConformance]
 
     Upstream's assertions, and where they are made here:
     - the pod with the hook runs: ``wait_ready``
@@ -257,10 +256,11 @@ def test_last_words_come_from_the_log_only_of_who_failed(
     cluster: RealCluster, script: str, phase: str, message: str | None
 ) -> None:
     """[sig-node] Container Runtime blackbox test on terminated container should report termination message from log
-    output if TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]; and: should report termination
-    message as empty when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]; and:
-    should report termination message from file when pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is
-    set [NodeConformance]
+    output if TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]
+    [sig-node] Container Runtime blackbox test on terminated container should report termination message as empty when
+    pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]
+    [sig-node] Container Runtime blackbox test on terminated container should report termination message from file when
+    pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]
 
     Upstream's assertions, and where they are made here:
     - the container terminates, in the expected phase: the assertion on the phase
