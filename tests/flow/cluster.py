@@ -42,6 +42,7 @@ MACHINE: Final = Machine(
     architecture="amd64",
     hostname="machine",
 )
+ROOT_CA: Final = "-----BEGIN CERTIFICATE-----\nbWluZQ==\n-----END CERTIFICATE-----\n"
 # Work that stays in hand for so many turns without any change is waiting for the clock (a stop in its grace period).
 _STUCK_TURNS: Final = 300
 _RESOURCES: Final = {resource.group_resource: resource for resource in RESOURCES}
@@ -72,11 +73,13 @@ class Cluster:
         self.activity = Activity()
         self.failures: list[BaseException] = []
         self.store = MemoryStore(self.clock)
-        self.server = ApiServer(self.store, self.clock, ApiServerConfig(), self.activity)
+        self.server = ApiServer(self.store, self.clock, ApiServerConfig(root_ca=ROOT_CA), self.activity)
         self.rest = self.rest_as("admin", "system:masters")
         self.scheduler = Part(lambda: Scheduler(self.rest_as("system:kube-scheduler"), self.clock, self.activity))
         self.controllers = Part(
-            lambda: ControllerManager(self.rest_as, self.clock, self.activity, cluster_cidr="10.244.0.0/16")
+            lambda: ControllerManager(
+                self.rest_as, self.clock, self.activity, cluster_cidr="10.244.0.0/16", root_ca=ROOT_CA
+            )
         )
         self.kubelets: dict[str, Part] = {}
         self.runtimes: dict[str, FakeRuntime] = {}

@@ -4,7 +4,7 @@ import pytest
 
 from podbay.api.errors import Forbidden
 from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS
-from tests.flow.cluster import Cluster, condition, pod
+from tests.flow.cluster import ROOT_CA, Cluster, condition, pod
 
 
 async def make(cluster: Cluster, name: str) -> None:
@@ -64,6 +64,37 @@ async def test_an_account_that_is_deleted_comes_back_unless_its_namespace_goes(c
     await cluster.rest.delete(SERVICE_ACCOUNTS, "default", namespace="apps")
     await cluster.settle()
     assert await cluster.exists(SERVICE_ACCOUNTS, "default", "apps")
+    await cluster.rest.delete(NAMESPACES, "apps")
+
+    async def gone() -> bool:
+        return not await cluster.exists(NAMESPACES, "apps")
+
+    assert await cluster.until(gone) < 5
+
+
+async def test_every_namespace_has_the_ca_that_its_pods_trust(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    for name in ("apps", "default", "kube-system", "kube-public", "kube-node-lease"):
+        found = await cluster.rest.get(CONFIG_MAPS, "kube-root-ca.crt", namespace=name)
+        assert found["data"] == {"ca.crt": ROOT_CA}
+        assert found["metadata"]["annotations"]["kubernetes.io/description"].startswith("Contains a CA bundle")
+
+
+async def test_a_ca_that_is_deleted_or_edited_is_put_right_unless_its_namespace_goes(cluster: Cluster) -> None:
+    await make(cluster, "apps")
+    await cluster.settle()
+    await cluster.rest.delete(CONFIG_MAPS, "kube-root-ca.crt", namespace="apps")
+    await cluster.settle()
+    assert await cluster.exists(CONFIG_MAPS, "kube-root-ca.crt", "apps")
+    changes = {
+        "metadata": {"annotations": {"kubernetes.io/description": None, "mine": "stays"}},
+        "data": {"ca.crt": "forged", "more": "x"},
+    }
+    await cluster.rest.patch(CONFIG_MAPS, "kube-root-ca.crt", changes, namespace="apps")
+    await cluster.settle()
+    found = await cluster.rest.get(CONFIG_MAPS, "kube-root-ca.crt", namespace="apps")
+    assert found["data"] == {"ca.crt": ROOT_CA}
+    assert sorted(found["metadata"]["annotations"]) == ["kubernetes.io/description", "mine"]
     await cluster.rest.delete(NAMESPACES, "apps")
 
     async def gone() -> bool:

@@ -1,8 +1,8 @@
 """The admission of service accounts: whose name a pod acts in.
 
 Takes the stored accounts and a new pod; changes the pod in place, or raises Forbidden in upstream's words.
-Invariant: a stored pod names an account. ``default`` may come after its pod: every namespace is given one, a moment
-after it was made. Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
+Invariant: a stored pod names an account. ``default`` may be away for a moment: every namespace is made with one, and
+one that was deleted comes back. Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 """
 
 from typing import Any, Final

@@ -72,6 +72,10 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(_READ, ("",), ("nodes",)),
         Rule(("patch",), ("",), ("pods/status",)),
     ),
+    "system:serviceaccount:kube-system:root-ca-cert-publisher": (
+        Rule((*_READ, "create", "update"), ("",), ("configmaps",)),
+        Rule(_READ, ("",), ("namespaces",)),
+    ),
     "system:serviceaccount:kube-system:service-account-controller": (
         Rule(("create",), ("",), ("serviceaccounts",)),
         Rule(_READ, ("",), ("namespaces", "serviceaccounts")),

@@ -1,4 +1,5 @@
-"""What an API server is told: who may come in by token, which version it says it is, how to reach kubelets.
+"""What an API server is told: who may come in by token, which version it says it is, how to reach kubelets,
+which certificate its clients trust.
 
 Made by ``standalone`` and by tests.
 """
@@ -20,4 +21,5 @@ class ApiServerConfig:
     git_version: str = "v1.33.1+podbay"
     address: str = "127.0.0.1:6443"
     kubelet_tls: Callable[[], ssl.SSLContext] | None = None
+    root_ca: str = ""
     registry: Handler | None = None

@@ -8,7 +8,6 @@ Invariant: nothing reaches a verb that was not authenticated and authorized.
 import asyncio
 import contextlib
 import logging
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -36,8 +35,8 @@ from podbay.apiserver.negotiation import Representation, negotiate
 from podbay.apiserver.options import check_include_object, write_options
 from podbay.apiserver.pretty import make_pretty, wants_pretty
 from podbay.apiserver.request_info import RequestInfo, parse_target
+from podbay.apiserver.standing import furnish, make
 from podbay.apiserver.storage.objects import Objects
-from podbay.apiserver.strategy import prepare_create, set_creation_metadata
 from podbay.apiserver.verbs import delete, eviction, pods, read, write
 from podbay.apiserver.verbs.call import Call
 from podbay.apiserver.verbs.watch import watch
@@ -85,9 +84,11 @@ class ApiServer:
         """Fill the cache and make the namespaces that every cluster has."""
         await self.objects.cache.start()
         for name in NAMESPACES:
-            await self._make(resources.NAMESPACES, {"metadata": {"name": name, "labels": {_NAME_LABEL: name}}})
+            await furnish(self.objects, self._clock, name, self._config.root_ca)
+            namespace = {"metadata": {"name": name, "labels": {_NAME_LABEL: name}}}
+            await make(self.objects, self._clock, resources.NAMESPACES, namespace)
         for priority_class in system_classes():
-            await self._make(resources.PRIORITY_CLASSES, priority_class)
+            await make(self.objects, self._clock, resources.PRIORITY_CLASSES, priority_class)
         self._started = True
 
     async def close(self) -> None:
@@ -192,6 +193,7 @@ class ApiServer:
             activity=self._activity,
             representation=representation,
             options=write_options(info.verb, info.query),
+            config=self._config,
         )
         if info.subresource:
             return await self._answer_subresource(call)
@@ -254,16 +256,6 @@ class ApiServer:
                 part = cache.of(resource)
                 self.metrics.objects.labels(resource.group_resource).set(len(part.entries))
                 self.metrics.watching(resource, part.watcher_count)
-
-    async def _make(self, resource: Resource, obj: dict[str, Any]) -> None:
-        """Create an object that every cluster has, unless it is there."""
-        key = self.objects.key(resource, "", obj["metadata"]["name"])
-        if key in self.objects.cache.of(resource).entries:
-            return
-        obj = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
-        set_creation_metadata(resource, obj, namespace="", uid=str(uuid.uuid4()), now=self._clock.now())
-        prepare_create(resource, obj)
-        await self.objects.create(resource, obj)
 
 
 def _is_health(path: str) -> bool:

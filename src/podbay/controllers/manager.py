@@ -11,6 +11,7 @@ from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
 from podbay.controllers.node_lifecycle import NodeLifecycleController
 from podbay.controllers.pod_garbage import PodGarbageCollector
+from podbay.controllers.root_ca import RootCaPublisher
 from podbay.controllers.service_account import ServiceAccountController
 from podbay.controllers.taint_eviction import TaintEvictionController
 from podbay.lib.activity import Activity
@@ -20,6 +21,7 @@ from podbay.lib.tasks import TaskScope
 NAMESPACE_USER: Final = "system:serviceaccount:kube-system:namespace-controller"
 NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
 POD_GARBAGE_USER: Final = "system:serviceaccount:kube-system:pod-garbage-collector"
+ROOT_CA_USER: Final = "system:serviceaccount:kube-system:root-ca-cert-publisher"
 SERVICE_ACCOUNT_USER: Final = "system:serviceaccount:kube-system:service-account-controller"
 
 
@@ -34,6 +36,7 @@ class ControllerManager:
         *,
         cluster_cidr: str,
         node_mask: int = 24,
+        root_ca: str = "",
     ) -> None:
         self._controllers = (
             NamespaceController(rest_for(NAMESPACE_USER), clock, activity),
@@ -41,6 +44,7 @@ class ControllerManager:
             NodeLifecycleController(rest_for(NODE_USER), clock, activity),
             TaintEvictionController(rest_for(NODE_USER), clock, activity),
             PodGarbageCollector(rest_for(POD_GARBAGE_USER), clock, activity),
+            RootCaPublisher(rest_for(ROOT_CA_USER), clock, activity, certificate=root_ca),
             ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
         )
 

@@ -1,15 +1,15 @@
 """The service account controller: every namespace has an account ``default``, which pods act as that name no other.
 
-Takes namespaces and service accounts from informers; creates the account where it is missing, also after somebody
-deleted it.
+Takes namespaces and service accounts from informers; creates the account where it is missing: after somebody deleted
+it. The API server makes the first one, with the namespace.
 Invariant: nothing is created in a namespace that is going.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#serviceaccount-controller
 """
 
 from contextlib import suppress
-from typing import Final
 
 from podbay.api.errors import AlreadyExists, Forbidden, NotFound
+from podbay.api.namespace_furniture import DEFAULT_ACCOUNT, default_account
 from podbay.api.resources import NAMESPACES, SERVICE_ACCOUNTS
 from podbay.client.controller import Controller
 from podbay.client.informer import Informer, key_of
@@ -17,8 +17,6 @@ from podbay.client.rest import Object, Rest
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
-
-_NAME: Final = "default"
 
 
 class ServiceAccountController:
@@ -50,9 +48,12 @@ class ServiceAccountController:
 
     async def _reconcile(self, namespace: str) -> float | None:
         found = self._namespaces.get(namespace)
-        if found is None or "deletionTimestamp" in found["metadata"] or self._accounts.get(f"{namespace}/{_NAME}"):
+        if (
+            found is None
+            or "deletionTimestamp" in found["metadata"]
+            or self._accounts.get(f"{namespace}/{DEFAULT_ACCOUNT}")
+        ):
             return None
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}}
         with suppress(AlreadyExists, Forbidden, NotFound):  # somebody was quicker, or the namespace is going or gone
-            await self._rest.create(SERVICE_ACCOUNTS, account, namespace=namespace)
+            await self._rest.create(SERVICE_ACCOUNTS, default_account(), namespace=namespace)
         return None

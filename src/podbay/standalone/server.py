@@ -57,6 +57,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
     node_address = gateway or address
     serving = _issue(pki, cluster, settings, [found for found in dict.fromkeys((address, gateway)) if found])
     kubelet_tls = credentials.client_context(cluster.pair("apiserver-kubelet-client"))
+    root_ca = pki.ca.certificate.read_text("ascii")
     local = f"https://127.0.0.1:{settings.port}"
     node = Node(place, settings, server=local, address=node_address) if with_node else None
     async with AsyncExitStack() as stack:
@@ -69,6 +70,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
             kubelet_tls=lambda: kubelet_tls,
             registry=registry,
             tokens=_tokens(cluster.tokens),
+            root_ca=root_ca,
         )
         server = ApiServer(store, clock, config, activity)
         await server.start()
@@ -81,7 +83,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
         scope.start(pki.keep_fresh(), name="certificates")
         scope.start(credentials.keep_fresh(clock), name="credentials")
         network.set_up_host(cluster, settings.cluster_cidr, settings.node_cidr)
-        _start_parts(scope, server, settings, clock, activity)
+        _start_parts(scope, server, settings, clock, activity, root_ca)
         if node is not None:
             containerd.configure(place, settings, server=local)  # for a server that nobody's `up` started
         await _until_told(scope, node.run() if node is not None else None)
@@ -112,12 +114,14 @@ def _tokens(path: Path) -> dict[str, Identity]:
         raise ClusterError(f"{path}: {error}") from None
 
 
-def _start_parts(scope: TaskScope, server: ApiServer, settings: Settings, clock: RealClock, activity: Activity) -> None:
+def _start_parts(
+    scope: TaskScope, server: ApiServer, settings: Settings, clock: RealClock, activity: Activity, root_ca: str
+) -> None:
     def rest_for(user: str) -> Rest:
         return Rest(InProcessTransport(server.handle, PeerCertificate(user), activity), f"podbay/{user}")
 
     scope.start(Scheduler(rest_for("system:kube-scheduler"), clock, activity).run(), name="scheduler")
-    manager = ControllerManager(rest_for, clock, activity, cluster_cidr=settings.cluster_cidr)
+    manager = ControllerManager(rest_for, clock, activity, cluster_cidr=settings.cluster_cidr, root_ca=root_ca)
     scope.start(manager.run(), name="controllers")
     if settings.nodes > 1:
         scope.start(_route_nodes(rest_for(ROUTES_USER), clock, activity), name="routes")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podbay.api.resources import Resource
+from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.negotiation import Representation
 from podbay.apiserver.options import WriteOptions
@@ -35,6 +36,7 @@ class Call:
     activity: Activity
     representation: Representation = field(default_factory=Representation)
     options: WriteOptions = field(default_factory=WriteOptions)
+    config: ApiServerConfig = field(default_factory=ApiServerConfig)
 
     @property
     def is_dry_run(self) -> bool:

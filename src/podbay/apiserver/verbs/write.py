@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from podbay.api import schema
+from podbay.api import resources, schema
 from podbay.api.defaults import set_defaults
 from podbay.api.errors import (
     AlreadyExists,
@@ -41,6 +41,7 @@ from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, decode_object, patch_type, shaped
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.priority import admit_default_class, admit_priority
+from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_entry
@@ -100,7 +101,19 @@ async def _create(call: Call, obj: dict[str, Any]) -> bytes:
     stored = converted(prepared, resource.storage)
     if call.is_dry_run:
         return await _dry_create(call, stored)
+    if resource is resources.NAMESPACES:
+        return (await _create_namespace(call, stored)).data_as(resource)
     return (await call.objects.create(resource, stored)).data_as(resource)
+
+
+async def _create_namespace(call: Call, namespace: dict[str, Any]) -> Entry:
+    """Store a namespace, and before it what every namespace has: nobody finds it bare."""
+    name, objects = namespace["metadata"]["name"], call.objects
+    async with objects.gates.creating(name):
+        await objects.fresh()
+        if objects.key(resources.NAMESPACES, "", name) not in objects.cache.of(resources.NAMESPACES).entries:
+            await furnish(objects, call.clock, name, call.config.root_ca)
+        return await objects.create(resources.NAMESPACES, namespace)
 
 
 async def update(call: Call) -> Response:
