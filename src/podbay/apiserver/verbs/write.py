@@ -40,6 +40,7 @@ from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, decode_object, patch_type, shaped
 from podbay.apiserver.node_restriction import admit_node_write
+from podbay.apiserver.pod_security import admit_pod_security
 from podbay.apiserver.priority import admit_default_class, admit_priority
 from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
@@ -58,13 +59,11 @@ async def create(call: Call) -> Response:
     obj, warnings = decode_object(call.request, resource, call.options.field_validation)
     if obj["metadata"].get("resourceVersion", "0") != "0":
         raise StatusError("resourceVersion should not be set on objects to be created")
-    entry = await create_object(call, obj)
-    warnings = [*warnings, *warnings_on_create(resource, json.decode(entry))]
-    return respond(call, entry, status=201, warnings=warnings)
+    return await create_object(call, obj, warnings)
 
 
-async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
-    """Store a decoded object and return its bytes. Also for PUT of an object that is missing."""
+async def create_object(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> Response:
+    """Store a decoded object and answer 201. Also for PUT of an object that is missing."""
     resource, namespace = call.resource, call.info.namespace
     check_namespace(resource, obj, namespace)
     metadata = obj["metadata"]
@@ -75,7 +74,7 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
             metadata["name"] = generate_name(base)
         try:
             async with call.objects.gates.creating(namespace):
-                return await _create(call, obj)
+                return await _create(call, obj, warnings)
         except AlreadyExists as error:
             if not base:
                 raise
@@ -85,8 +84,8 @@ async def create_object(call: Call, obj: dict[str, Any]) -> bytes:
     raise AssertionError("unreachable")
 
 
-async def _create(call: Call, obj: dict[str, Any]) -> bytes:
-    """Admit, check and store an object that has its name."""
+async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> Response:
+    """Admit, check and store an object that has its name; answer 201."""
     resource, namespace = call.resource, call.info.namespace
     prepared = json.decode(json.encode(obj))
     strategy.set_creation_metadata(resource, prepared, namespace=namespace, uid=str(uuid.uuid4()), now=call.clock.now())
@@ -98,12 +97,16 @@ async def _create(call: Call, obj: dict[str, Any]) -> bytes:
     admit_account(call.objects, resource, prepared)
     admit_priority(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
+    warnings = [*warnings, *warnings_on_create(resource, prepared)]
+    warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None)
     stored = converted(prepared, resource.storage)
     if call.is_dry_run:
-        return await _dry_create(call, stored)
+        return respond(call, await _dry_create(call, stored), status=201, warnings=warnings)
     if resource is resources.NAMESPACES:
-        return (await _create_namespace(call, stored)).data_as(resource)
-    return (await call.objects.create(resource, stored)).data_as(resource)
+        entry = await _create_namespace(call, stored)
+    else:
+        entry = await call.objects.create(resource, stored)
+    return respond_entry(call, entry, status=201, warnings=warnings)
 
 
 async def _create_namespace(call: Call, namespace: dict[str, Any]) -> Entry:
@@ -135,7 +138,7 @@ async def update(call: Call) -> Response:
                 raise
             if obj["metadata"].get("uid"):
                 raise conflict(resource, name, _uid_problem(obj["metadata"]["uid"], "")) from None
-            return respond(call, await create_object(call, obj), status=201, warnings=warnings)
+            return await create_object(call, obj, warnings)
         try:
             return await _replace(call, old, json.decode(json.encode(obj)), warnings)
         except Conflict:
@@ -211,6 +214,8 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             strategy.prepare_update(resource, new, before)
             problems = validate_update(resource, new, before)
     raise_invalid(resource, new, problems)
+    if call.info.subresource in ("", "ephemeralcontainers"):
+        warnings = [*warnings, *await admit_pod_security(call.objects, call.clock, resource, new, before)]
     stored = converted(new, resource.storage)
     if call.is_dry_run:
         return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)
