@@ -10,6 +10,7 @@ import pytest
 from podbay.standalone.images.example import build_example
 from tests.e2e.containerd import PrivateContainerd, private_containerd
 from tests.e2e.harness import RealCluster
+from tests.e2e.images import TESTER, build_tester
 from tests.e2e.node import Node, one_node
 
 
@@ -41,6 +42,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, archives: dict[str, Path])
         yield made
     finally:
         made.life("destroy")
+
+
+@pytest.fixture(scope="session")
+def tester(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the name of an image that says how it was called, on every node of the shared cluster."""
+    archive = tmp_path_factory.mktemp("tester") / "tester.tar"
+    build_tester(archive)
+    cluster.podbay("image", "import", str(archive), "--name", cluster.name)
+    return TESTER
 
 
 @pytest.fixture

@@ -114,3 +114,56 @@ def test_equal_requests_and_limits_are_guaranteed(cluster: RealCluster) -> None:
     cluster.apply(pod("guaranteed", shell("main", SLEEP, resources={"limits": amounts, "requests": amounts})))
     assert cluster.get("pod", "guaranteed")["status"]["qosClass"] == "Guaranteed"
     cluster.wait_gone("guaranteed")
+
+
+def test_a_pod_goes_through_its_life_and_its_status_too(cluster: RealCluster) -> None:
+    """[sig-node] Pods should run through the lifecycle of Pods and PodStatus
+
+    Compared with test/e2e/common/node/pods.go
+    Upstream's assertions, and where they are made here:
+    - no pod with the label hinders the list before: the first comparison
+    - the pod is created and its phase becomes Running: ``wait_ready``
+    - a strategic merge patch of a label and of the container's image is taken; a watch from before it sees the pod
+      modified, and the pod has the new label and the new image: the patch, the versions and the assertions after it
+    - Ready and ContainersReady, both True then, are replaced by False through the status subresource, and the answer
+      has both False: the replacement
+    - the collection with the label is deleted; a watch sees the pod deleted, and a read says NotFound: the end
+    """
+    assert names(cluster, "test-pod-static=true") == []
+    with watched(cluster, "pod-test") as versions:
+        cluster.apply(labelled("pod-test", {"test-pod-static": "true"}))
+        (before,) = cluster.wait_ready("pod-test")
+        assert before["status"]["phase"] == "Running"
+        image = "docker.io/wanstack/kubia"
+        patch = {
+            "metadata": {"labels": {"test-pod": "patched"}},
+            "spec": {"containers": [{"name": "main", "image": image}]},
+        }
+        cluster.kubectl("patch", "pod", "pod-test", "--type=strategic", "-p", json.dumps(patch))
+        patched = cluster.get("pod", "pod-test")
+        assert patched["metadata"]["labels"]["test-pod"] == "patched"
+        assert patched["spec"]["containers"][0]["image"] == image
+        until(lambda: _replace_readiness(cluster, "pod-test"), "the status is replaced")
+        query = "/api/v1/namespaces/default/pods?labelSelector=test-pod-static%3Dtrue&gracePeriodSeconds=1"
+        cluster.kubectl("delete", "--raw", query)
+        until(lambda: "NotFound" in cluster.kubectl("get", "pod", "pod-test", check=False).err, "it is gone")
+    modified = [seen for seen in versions if seen["metadata"]["labels"].get("test-pod") == "patched"]
+    assert modified and "deletionTimestamp" in versions[-1]["metadata"]
+
+
+def _replace_readiness(cluster: RealCluster, name: str) -> bool:
+    """Say of a ready pod that it is not, as long as nobody else writes its status at the same moment."""
+    found = cluster.get("pod", name, "--subresource=status")
+    wanted = [c for c in found["status"]["conditions"] if c["type"] in ("Ready", "ContainersReady")]
+    if [c["status"] for c in wanted] != ["True", "True"]:
+        return False
+    for condition in wanted:
+        condition["status"] = "False"
+    text = json.dumps(found)
+    done = cluster.kubectl("replace", "--subresource=status", "-f", "-", "-o", "json", stdin=text, check=False)
+    if done.code != 0:
+        assert "Conflict" in done.err, done
+        return False
+    told = {c["type"]: c["status"] for c in json.loads(done.out)["status"]["conditions"]}
+    assert (told["Ready"], told["ContainersReady"]) == ("False", "False")
+    return True

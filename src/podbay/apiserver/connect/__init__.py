@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from podbay.api import resources
 from podbay.api.errors import BadRequest, InternalError, NotFound, ServiceUnavailable, StatusError
 from podbay.apiserver.config import ApiServerConfig
+from podbay.apiserver.connect.log_socket import answer_in_messages, asks_for_socket
 from podbay.apiserver.verbs.call import Call
 from podbay.client.aiohttp_transport import AiohttpTransport
 from podbay.client.configuration import ClientConfig
@@ -45,13 +46,14 @@ async def connect(call: Call, config: ApiServerConfig) -> Response:
     if config.kubelet_tls is None:
         raise ServiceUnavailable("this server has no credentials for kubelets")
     if sub == "log":
-        return await _log(config, server, target)
+        return await _log(config, call.request, server, target)
     if not call.request.headers.get("Upgrade"):
         raise BadRequest("Upgrade request required")
     return await _upgrade(config, call.request, server + target)
 
 
-async def _log(config: ApiServerConfig, server: str, target: str) -> Response:
+async def _log(config: ApiServerConfig, asked: Request, server: str, target: str) -> Response:
+    """Answer with what the kubelet says: as an HTTP stream, or in messages if that was asked for."""
     assert config.kubelet_tls is not None
     transport = AiohttpTransport(ClientConfig(server=server), tls=config.kubelet_tls())
     try:
@@ -59,12 +61,13 @@ async def _log(config: ApiServerConfig, server: str, target: str) -> Response:
     except TransportError as error:
         await transport.close()
         raise InternalError(f"Get {server}{target.partition('?')[0]}: {error}") from error
-    if answer.stream is not None:
-        return Response(status=200, headers=[("Content-Type", "text/plain")], stream=_Log(answer.stream, transport))
-    await transport.close()
-    if answer.status != 200:
+    if answer.stream is None:
+        await transport.close()
         raise _error(answer)
-    return Response(status=200, headers=[("Content-Type", "text/plain")], body=answer.body)
+    log = _Log(answer.stream, transport)
+    if asks_for_socket(asked):
+        return await answer_in_messages(asked, log)
+    return Response(status=200, headers=[("Content-Type", "text/plain")], stream=log)
 
 
 class _Log:
