@@ -94,7 +94,9 @@ class Cluster:
         self.controllers.start()
         await self.settle()
 
-    async def add_node(self, name: str, labels: Mapping[str, str] | None = None, *, max_pods: int = 110) -> None:
+    async def add_node(
+        self, name: str, labels: Mapping[str, str] | None = None, *, max_pods: int = 110, **settings: Any
+    ) -> None:
         """Start a kubelet with a runtime of its own, and wait until its node is ready."""
         runtime = FakeRuntime(self.clock, self.activity, pod_cidr=f"10.244.{len(self.runtimes)}.0/24")
         config = KubeletConfig(
@@ -105,6 +107,7 @@ class Cluster:
             labels=dict(labels or {}),
             max_pods=max_pods,
             is_real=False,
+            **settings,
         )
 
         def make() -> Kubelet:

@@ -5,7 +5,7 @@ changes the outcome.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#warnings
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api import names, resources
@@ -53,6 +53,7 @@ def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(annotations):
         if key == _SECCOMP_POD or key.startswith(_SECCOMP_CONTAINER):
             yield f"metadata.annotations[{key}]: {_SECCOMP_TEXT}"
+    yield from _odd_pull_secrets([reference.get("name") or "" for reference in spec.get("imagePullSecrets") or ()])
     containers = spec.get("containers") or ()
     for i, container in enumerate(containers):
         yield from _fractions(container, f"spec.containers[{i}].resources")
@@ -75,6 +76,15 @@ def _old_labels(spec: Mapping[str, Any]) -> Iterator[str]:
             key = expression.get("key", "")
             if key in _OLD_NODE_LABELS:
                 yield f"{path}[{i}].matchExpressions[{j}].key: {key} is {_OLD_NODE_LABELS[key]}"
+
+
+def _odd_pull_secrets(named: Sequence[str]) -> Iterator[str]:
+    for i, name in enumerate(named):
+        if name in named[:i]:
+            yield f'spec.imagePullSecrets[{i}].name: duplicate name "{name}"'
+    for i, name in enumerate(named):
+        if not name:
+            yield f'spec.imagePullSecrets[{i}].name: invalid empty name ""'
 
 
 def _fractions(container: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""The admission of service accounts: whose name a pod acts in.
+"""The admission of service accounts: whose name a pod acts in, and whose pull secrets it has.
 
-Takes the stored accounts and a new pod; changes the pod in place, or raises Forbidden in upstream's words.
+Takes the stored accounts and a new pod; changes the pod in place, or raises Forbidden in upstream's words. A pod that
+names no pull secrets is given its account's.
 Invariant: a stored pod names an account. ``default`` may be away for a moment: every namespace is made with one, and
 one that was deleted comes back. Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 """
@@ -24,8 +25,10 @@ def admit_account(objects: Objects, resource: Resource, pod: dict[str, Any]) -> 
     spec, namespace = pod["spec"], metadata["namespace"]
     name = spec.get("serviceAccountName") or _DEFAULT
     spec["serviceAccountName"] = spec["serviceAccount"] = name
-    key = objects.key(SERVICE_ACCOUNTS, namespace, name)
-    if name != _DEFAULT and key not in objects.cache.of(SERVICE_ACCOUNTS).entries:
+    account = objects.cache.of(SERVICE_ACCOUNTS).entries.get(objects.key(SERVICE_ACCOUNTS, namespace, name))
+    if account is not None and not spec.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = account.object().get("imagePullSecrets") or []
+    if name != _DEFAULT and account is None:
         shown = metadata.get("name") or metadata.get("generateName", "")
         raise Forbidden(
             f'pods "{shown}" is forbidden: error looking up service account {namespace}/{name}: serviceaccount "{name}"'

@@ -19,6 +19,7 @@ from podbay.cri.runtime import (
     ContainerConfig,
     ExecResult,
     Image,
+    PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
     RuntimeInfo,
@@ -120,9 +121,9 @@ class CriRuntime:
         answer = await self._call("ContainerStatus", request, pb.ContainerStatusResponse)
         return messages.container_status(answer.status)
 
-    async def pull_image(self, name: str) -> str:
+    async def pull_image(self, name: str, credentials: PullCredentials | None = None) -> str:
         """Fetch an image."""
-        request = pb.PullImageRequest(image=pb.ImageSpec(image=name))
+        request = pb.PullImageRequest(image=pb.ImageSpec(image=name), auth=messages.auth_config(credentials))
         answer = await self._call("PullImage", request, pb.PullImageResponse, service=_IMAGES, timeout_s=_PULL_S)
         return str(answer.image_ref)
 

@@ -20,6 +20,7 @@ from podbay.cri.runtime import (
     ContainerState,
     ExecResult,
     Image,
+    PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
     RuntimeInfo,
@@ -81,6 +82,8 @@ class FakeRuntime:
         self._made = 0
         self._timers = TaskScope()
         self.calls: list[str] = []
+        self.private: dict[str, tuple[PullCredentials, ...]] = {}  # registry or registry/path -> who may pull
+        self.tried: list[tuple[str, PullCredentials | None]] = []
         self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
         self.sandbox_configs: dict[str, SandboxConfig] = {}
@@ -244,9 +247,15 @@ class FakeRuntime:
         await self._called("container_status")
         return replace(self._held(container_id).view, sandbox_id="")
 
-    async def pull_image(self, name: str) -> str:
-        """Fetch an image if it can be pulled."""
+    async def pull_image(self, name: str, credentials: PullCredentials | None = None) -> str:
+        """Fetch an image if it can be pulled, and by whom it may be."""
+        self.tried.append((name, credentials))
         await self._called("pull_image", self.timing.pull_s)
+        if any(name.startswith(f"{place}/") and credentials not in may for place, may in self.private.items()):
+            said = f"pulling from host {name.partition('/')[0]} failed with status code [manifests 1]: 401 Unauthorized"
+            raise RuntimeFailure(
+                "UNKNOWN", f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {said}'
+            )
         if self.pullable is not None and name not in self.pullable:
             raise RuntimeFailure(
                 "NOT_FOUND",

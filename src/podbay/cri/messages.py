@@ -14,6 +14,7 @@ from podbay.cri.runtime import (
     ContainerState,
     Image,
     Propagation,
+    PullCredentials,
     RuntimeEvent,
     RuntimeHandler,
     RuntimeInfo,
@@ -186,6 +187,13 @@ def image(message: Any) -> Image:
         uid=message.uid.value if message.HasField("uid") else None,
         username=message.username,
     )
+
+
+def auth_config(credentials: PullCredentials | None) -> Any:
+    """Return whom a registry is told about, or nobody."""
+    if credentials is None:
+        return None
+    return pb.AuthConfig(username=credentials.username, password=credentials.password)
 
 
 def runtime_info(version: Any, status: Any) -> RuntimeInfo:

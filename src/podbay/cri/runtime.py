@@ -231,6 +231,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullCredentials:
+    """What a registry is told about who pulls an image."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeEvent:
     """Something ended: a container or sandbox (by its id), with what is known at once. ``kind``: ``exit``, ``oom``.
 
@@ -313,8 +321,8 @@ class Runtime(Protocol):
     async def container_status(self, container_id: str) -> Container:
         """Return one container with everything. NOT_FOUND if there is none."""
 
-    async def pull_image(self, name: str) -> str:
-        """Fetch an image; return its reference."""
+    async def pull_image(self, name: str, credentials: PullCredentials | None = None) -> str:
+        """Fetch an image, as somebody if its registry asks; return its reference."""
 
     async def image(self, name: str) -> Image | None:
         """Return an image by name or reference, or None."""

@@ -78,7 +78,8 @@ class Kubelet:
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
         self.sandbox_slots = asyncio.Semaphore(_SANDBOXES_AT_ONCE)
-        self.images = Images(runtime, clock, lambda: self.heartbeat.look_again(_PULLED_S))
+        at_once = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
+        self.images = Images(runtime, clock, at_once, lambda: self.heartbeat.look_again(_PULLED_S))
         self.observer = Observer(runtime, clock)
         self.getter = HttpGetter()
         self.hook_runner = HookRunner(runtime, self.getter, clock, is_real=config.is_real)

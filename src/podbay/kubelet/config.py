@@ -13,7 +13,8 @@ class KubeletConfig:
 
     ``resolver`` tells how the host resolves names now; it is asked for each sandbox, because a host moves.
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
-    of names that end with ``*``.
+    of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
+    at once; None is no limit.
     """
 
     node_name: str
@@ -32,6 +33,8 @@ class KubeletConfig:
     is_real: bool = True
     cluster_domain: str = "cluster.local"
     allowed_unsafe_sysctls: Sequence[str] = ()
+    serialize_image_pulls: bool = True
+    max_parallel_image_pulls: int | None = None
     has_apparmor: bool = False
 
 

@@ -7,7 +7,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upst
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -92,7 +92,29 @@ class Executor:
             kubelet.files.write_hosts(pod, sandbox.ips, kubelet.config.cluster_domain)
         return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
 
-    async def start(self, start: StartContainer, seen: Observed) -> Outcome:
+    async def pull_secrets(self) -> list[Object]:
+        """Return the pod's pull secrets that there are; the others are told."""
+        names = [reference.get("name") for reference in self._pod["spec"].get("imagePullSecrets") or ()]
+        found, missing = [], []
+        for name in filter(None, names):
+            try:
+                secret = await self._kubelet.fetch("secret", self._pod["metadata"]["namespace"], name)
+            except (StatusError, TransportError):
+                secret = None
+            if secret is None:
+                missing.append(name)
+            else:
+                found.append(secret)
+        if missing:
+            told = f"Unable to retrieve some image pull secrets ({', '.join(missing)})"
+            self._worker.tell(
+                "Warning",
+                "FailedToRetrieveImagePullSecret",
+                f"{told}; attempting to pull the image may not succeed.",
+            )
+        return found
+
+    async def start(self, start: StartContainer, seen: Observed, secrets: Sequence[Object]) -> Outcome:
         """Start a container. Raises Ending, RuntimeFailure."""
         kubelet, name = self._kubelet, start.name
         found = find_container(self._pod["spec"], name)
@@ -112,7 +134,7 @@ class Executor:
         newest, ended = seen.newest(name), seen.ended(name)
         now = kubelet.clock.now().timestamp()
         try:
-            image = await self._unless_ending(kubelet.images.ensure(self._pod, container, tell))
+            image = await self._unless_ending(kubelet.images.ensure(self._pod, container, secrets, tell))
         except PullProblem as problem:
             return waits(problem.reason, problem.message, problem.retry_s, told=problem.reason)
         try:

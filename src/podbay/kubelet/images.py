@@ -1,25 +1,25 @@
 """Images on the node: pulled when the policy says so, with a back-off after failures.
 
-Takes a container's image and policy; gives the reference to make the container from, or a PullProblem with upstream's
-reason. Events are told through a callback.
-Invariant: an image is pulled by one at a time; the others wait for it and look.
+Takes a container's image and policy, and the pod's pull secrets; gives the reference to make the container from, or a
+PullProblem with upstream's reason. Events are told through a callback. ``pulling`` does the pulling.
+Invariant: a pod that has to pull pulls with its own credentials, whoever else pulls the same image at the same time.
 Source: https://kubernetes.io/docs/concepts/containers/images/
 """
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.images import parse_image_name
 from podbay.api.pod_containers import each_container
-from podbay.cri.runtime import Image, Runtime, RuntimeFailure
+from podbay.cri.runtime import Image, PullCredentials, Runtime, RuntimeFailure
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.durations import go_duration
+from podbay.kubelet.keyring import BadPullSecret, credentials_for
+from podbay.kubelet.pulling import Puller, PullFailed, why_waiting
 from podbay.lib.clock import Clock
 
 Tell = Callable[[str, str, str], None]  # type, reason, message
-_AT_ONCE: Final = 3
 _TELL_AGAIN_S: Final = 2.0
 _INSPECT_AGAIN_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 60.0
@@ -39,37 +39,43 @@ class PullProblem(Exception):
 class Images:
     """See the module."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, on_pulled: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, runtime: Runtime, clock: Clock, at_once: int | None = 1, on_pulled: Callable[[], None] = lambda: None
+    ) -> None:
         self._runtime = runtime
+        self._puller = Puller(runtime, clock, at_once)
         self._on_pulled = on_pulled
         self._clock = clock
         self._backoffs = Backoffs()
         self._errors: dict[str, tuple[str, float]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, Image] = {}
 
-    async def ensure(self, pod: Mapping[str, Any], container: Mapping[str, Any], tell: Tell) -> str:
+    async def ensure(
+        self, pod: Mapping[str, Any], container: Mapping[str, Any], secrets: Sequence[Mapping[str, Any]], tell: Tell
+    ) -> str:
         """Return the image's reference. Raises PullProblem; RuntimeFailure if the runtime is away."""
         name = container["image"]
         policy = container.get("imagePullPolicy", "IfNotPresent")
         try:
-            full = str(parse_image_name(name))
+            parsed = parse_image_name(name)
         except ValueError as error:
             message = f'Failed to apply default image tag "{name}": {error}'
             tell("Warning", "InspectFailed", message)
             raise PullProblem("InvalidImageName", message, _LOOK_AGAIN_S) from None
-        lock = self._locks.setdefault(full, asyncio.Lock())
-        async with lock:
-            present = None if policy == "Always" else await self._find(name, full, tell)
-            if present is not None:
-                tell("Normal", "Pulled", f'Container image "{name}" already present on machine')
-                return present.id
-            if policy == "Never":
-                message = f'Container image "{name}" is not present with pull policy of Never'
-                tell("Warning", "ErrImageNeverPull", message)
-                raise PullProblem("ErrImageNeverPull", message, _LOOK_AGAIN_S)
-            return await self._pull(f"{pod['metadata']['uid']}/{full}", name, full, tell)
+        full = str(parsed)
+        present = None if policy == "Always" else await self._find(name, full, tell)
+        if present is None and policy == "Never":
+            message = f'Container image "{name}" is not present with pull policy of Never'
+            tell("Warning", "ErrImageNeverPull", message)
+            raise PullProblem("ErrImageNeverPull", message, _LOOK_AGAIN_S)
+        try:
+            credentials = credentials_for(secrets, parsed.repository)
+        except BadPullSecret as error:
+            raise PullProblem(str(error), str(error), _LOOK_AGAIN_S) from None
+        if present is not None:
+            tell("Normal", "Pulled", f'Container image "{name}" already present on machine')
+            return present.id
+        return await self._pull(f"{pod['metadata']['uid']}/{full}", name, full, credentials, tell)
 
     async def shown(self, reference: str) -> str:
         """Return how a pod's status names an image: by its digest, if it has one. Raises RuntimeFailure."""
@@ -106,7 +112,7 @@ class Images:
             self._remember(found)
         return found
 
-    async def _pull(self, key: str, name: str, full: str, tell: Tell) -> str:
+    async def _pull(self, key: str, name: str, full: str, credentials: Sequence[PullCredentials], tell: Tell) -> str:
         now = self._clock.now().timestamp()
         known = self._errors.get(key)
         if known is not None:
@@ -116,29 +122,26 @@ class Images:
                 tell("Normal", "BackOff", f'Back-off pulling image "{name}"')
                 raise PullProblem("ImagePullBackOff", f'Back-off pulling image "{name}": {error}', left)
         tell("Normal", "Pulling", f'Pulling image "{name}"')
-        asked = self._clock.monotonic()
-        async with self._slots:
-            began = self._clock.monotonic()
-            try:
-                reference = await self._runtime.pull_image(full)
-            except RuntimeFailure as error:
-                now = self._clock.now().timestamp()
-                self._backoffs.next(key, now, now)
-                self._errors[key] = (f"ErrImagePull: {error}", now)
-                tell("Warning", "Failed", f'Failed to pull image "{name}": {error}')
-                raise PullProblem("ErrImagePull", str(error), _TELL_AGAIN_S) from None
-        ended = self._clock.monotonic()
+        try:
+            pulled = await self._puller.pull(full, credentials)
+        except PullFailed as failure:
+            now = self._clock.now().timestamp()
+            self._backoffs.next(key, now, now)
+            reason, message = why_waiting(name, str(failure))
+            self._errors[key] = (f"{reason}: {message}", now)
+            tell("Warning", "Failed", f'Failed to pull image "{name}": {failure}')
+            raise PullProblem(reason, message, _TELL_AGAIN_S) from None
         self._errors.pop(key, None)
         self._backoffs.forget(key)
-        image = await self._runtime.image(reference)
+        image = await self._runtime.image(pulled.reference)
         if image is not None:
             self._remember(image)
-        took, waited = go_duration(ended - began), go_duration(ended - asked)
+        took, waited = go_duration(pulled.took_s), go_duration(pulled.waited_s)
         size = image.size_bytes if image is not None else 0
-        pulled = f'Successfully pulled image "{name}" in {took} ({waited} including waiting). Image size: {size} bytes.'
-        tell("Normal", "Pulled", pulled)
+        told = f'Successfully pulled image "{name}" in {took} ({waited} including waiting). Image size: {size} bytes.'
+        tell("Normal", "Pulled", told)
         self._on_pulled()
-        return image.id if image is not None else reference
+        return image.id if image is not None else pulled.reference
 
     def _remember(self, image: Image) -> None:
         for reference in (image.id, *image.digests):  # runtimes differ in by which a container names its image

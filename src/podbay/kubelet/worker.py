@@ -290,8 +290,9 @@ class Worker:
         for stop in todo.stop:
             await self.stopper.stop_one(stop, seen)
         made: list[Container] = []
+        secrets = await executor.pull_secrets() if todo.start else []
         for start in todo.start:
-            outcome = await executor.start(start, seen)
+            outcome = await executor.start(start, seen, secrets)
             is_sure = is_sure and outcome.made is not None
             made += [outcome.made] if outcome.made else []
             again += [outcome.retry_s] if outcome.retry_s is not None else []

@@ -24,6 +24,14 @@ from tests.unit.api.validation.support import pod
             ["spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"],
         ),
         (
+            {"imagePullSecrets": [{"name": "s"}, {"name": ""}, {"name": "s"}]},
+            {},
+            [
+                'spec.imagePullSecrets[2].name: duplicate name "s"',
+                'spec.imagePullSecrets[1].name: invalid empty name ""',
+            ],
+        ),
+        (
             {},
             {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
             ['spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply'],

@@ -22,6 +22,7 @@ from podbay.cri.runtime import (
     DnsConfig,
     HostPort,
     Mount,
+    PullCredentials,
     RuntimeFailure,
     SandboxConfig,
 )
@@ -222,6 +223,15 @@ async def test_an_image_that_is_not_there_is_none(peer: Peer, runtime: CriRuntim
     peer.answers[f"{IMAGES}ImageStatus"] = pb.ImageStatusResponse(image=pb.Image(id="x", repo_tags=["t"], size=7))
     found = await runtime.image("i")
     assert found is not None and (found.id, found.tags, found.size_bytes) == ("x", ("t",), 7)
+
+
+async def test_an_image_is_pulled_by_nobody_or_as_somebody(peer: Peer, runtime: CriRuntime) -> None:
+    peer.answers[f"{IMAGES}PullImage"] = pb.PullImageResponse(image_ref="sha256:1")
+    assert await runtime.pull_image("quay.io/a:1") == "sha256:1"
+    await runtime.pull_image("quay.io/a:1", PullCredentials(username="me", password="secret"))
+    nobody, somebody = peer.asked
+    assert (nobody.image.image, nobody.HasField("auth")) == ("quay.io/a:1", False)
+    assert (somebody.auth.username, somebody.auth.password) == ("me", "secret")
 
 
 async def test_a_terminal_has_no_error_stream_of_its_own(peer: Peer, runtime: CriRuntime) -> None:

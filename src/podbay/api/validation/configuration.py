@@ -19,8 +19,8 @@ from podbay.api.validation.metadata import (
     validate_metadata,
     validate_metadata_update,
 )
-from podbay.api.validation.unsupported import unsupported_in_service_account
 
+_OTHER_KINDS: Final = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 _MOST_BYTES: Final = 1024 * 1024
 _SERVICE_ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 _DOCKER_KEYS: Final = {
@@ -72,7 +72,7 @@ def validate_secret_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> li
 
 def validate_service_account(account: Mapping[str, Any]) -> list[Cause]:
     """Return what is wrong with a service account."""
-    return _metadata(account) + unsupported_in_service_account(account)
+    return _metadata(account)
 
 
 def validate_service_account_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
@@ -117,8 +117,8 @@ def _docker(data: Mapping[str, str], key: str) -> list[Cause]:
     if key not in data:
         return [required(f"data[{key}]")]
     try:
-        parsed = json.loads(base64.b64decode(data[key]))
-        problem = "" if isinstance(parsed, dict) else "json: cannot unmarshal a value that is not an object"
+        kind = _OTHER_KINDS.get(type(json.loads(base64.b64decode(data[key]))), "")
+        problem = kind and f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
     except json.JSONDecodeError as error:
         at_end = error.pos >= len(error.doc)
         found = "" if at_end else error.doc[error.pos]

@@ -98,6 +98,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     ),
     # No token is mounted and no service exists yet: neither says anything that is not so.
     **_honoured("automountServiceAccountToken", "enableServiceLinks"),
+    **_honoured("imagePullSecrets"),
     **_honoured("dnsPolicy", "dnsConfig", "hostAliases", "subdomain", "setHostnameAsFQDN"),
     **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),
     **_honoured("priority", "priorityClassName", "preemptionPolicy"),
@@ -117,11 +118,6 @@ def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
     """Return a cause for each field of a node that nothing acts upon."""
     spec = node.get("spec") or {}
     return [forbidden("spec.configSource", FIELD_TEXT)] if spec.get("configSource") else []
-
-
-def unsupported_in_service_account(account: Mapping[str, Any]) -> list[Cause]:
-    """Return a cause for each field of a service account that nothing acts upon."""
-    return [forbidden("imagePullSecrets", FIELD_TEXT)] if account.get("imagePullSecrets") else []
 
 
 def _of_object(obj: Mapping[str, Any], rules: Mapping[str, Rule], path: str) -> list[Cause]:

@@ -123,6 +123,15 @@ def test_what_is_immutable_stays_so() -> None:
             ],
         ),
         (
+            "kubernetes.io/dockercfg",
+            {".dockercfg": base64.b64encode(b"[]").decode()},
+            [
+                'data[.dockercfg]: Invalid value: "<secret contents redacted>": json: cannot unmarshal array into Go'
+                " value of type map[string]interface {}",
+            ],
+        ),
+        ("kubernetes.io/dockercfg", {".dockercfg": base64.b64encode(b"null").decode()}, []),
+        (
             "kubernetes.io/service-account-token",
             {},
             ["metadata.annotations[kubernetes.io/service-account.name]: Required value"],

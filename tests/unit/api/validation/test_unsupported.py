@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from podbay.api.defaults import set_defaults
-from podbay.api.resources import NODES, PODS, SERVICE_ACCOUNTS
+from podbay.api.resources import NODES, PODS
 from podbay.api.validation import validate_create
 from podbay.api.validation.unsupported import unsupported_in_pod
 from tests.unit.api.validation.support import lines, pod
@@ -15,7 +15,6 @@ VALUE = "Forbidden: podbay does not support this value yet"
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"imagePullSecrets": [{"name": "s"}]}, "imagePullSecrets"),
         ({"runtimeClassName": "kata"}, "runtimeClassName"),
         ({"securityContext": {"seLinuxChangePolicy": "Recursive"}}, "securityContext.seLinuxChangePolicy"),
         ({"securityContext": {"windowsOptions": {"runAsUserName": "a"}}}, "securityContext.windowsOptions"),
@@ -81,11 +80,9 @@ def test_a_limit_that_nothing_enforces_is_refused() -> None:
     assert found == [f"spec.containers[0].resources.limits[ephemeral-storage]: {FIELD}"]
 
 
-def test_nodes_and_service_accounts() -> None:
+def test_nodes() -> None:
     node = {"metadata": {"name": "n"}, "spec": {"configSource": {"configMap": {"name": "c"}}}}
     assert lines(validate_create(NODES, node)) == [f"spec.configSource: {FIELD}"]
-    account = {"metadata": {"name": "a", "namespace": "b"}, "imagePullSecrets": [{"name": "s"}]}
-    assert lines(validate_create(SERVICE_ACCOUNTS, account)) == [f"imagePullSecrets: {FIELD}"]
 
 
 @pytest.mark.parametrize(
