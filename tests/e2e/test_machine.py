@@ -37,6 +37,7 @@ def test_this_kubectl_is_there(version: str) -> None:
         "mount",
         "umount",
         "mkfs.ext4",
+        "docker-registry",
         "apt-get",
     ],
 )  # fmt: skip

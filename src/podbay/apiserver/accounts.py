@@ -26,8 +26,9 @@ def admit_account(objects: Objects, resource: Resource, pod: dict[str, Any]) -> 
     name = spec.get("serviceAccountName") or _DEFAULT
     spec["serviceAccountName"] = spec["serviceAccount"] = name
     account = objects.cache.of(SERVICE_ACCOUNTS).entries.get(objects.key(SERVICE_ACCOUNTS, namespace, name))
-    if account is not None and not spec.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = account.object().get("imagePullSecrets") or []
+    pull_secrets = account.object().get("imagePullSecrets") if account is not None else None
+    if pull_secrets and not spec.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = pull_secrets
     if name != _DEFAULT and account is None:
         shown = metadata.get("name") or metadata.get("generateName", "")
         raise Forbidden(
