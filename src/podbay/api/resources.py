@@ -99,6 +99,7 @@ SERVICE_ACCOUNTS: Final = Resource(
     namespaced=True,
     short_names=("sa",),
 )
+POD_TEMPLATES: Final = Resource(group="", version="v1", kind="PodTemplate", plural="podtemplates", namespaced=True)
 EVENTS: Final = Resource(group="", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",))
 BINDINGS: Final = Resource(
     group="", version="v1", kind="Binding", plural="bindings", namespaced=True, verbs=("create",)
@@ -121,8 +122,8 @@ EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that ki
 )
 
 RESOURCES: Final = (
-    BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1,
-    PRIORITY_CLASSES,
+    BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES,
+    EVENTS_V1, PRIORITY_CLASSES,
 )  # fmt: skip
 
 _BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in RESOURCES}

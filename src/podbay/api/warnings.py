@@ -34,17 +34,28 @@ _SECCOMP_TEXT: Final = r"non-functional in v1.27+; use the \"seccompProfile\" fi
 def warnings_on_create(resource: Resource, obj: Mapping[str, Any]) -> list[str]:
     """Return the warnings that upstream gives when such an object is created."""
     if resource is resources.PODS:
-        return list(_of_pod(obj))
+        return [*_of_name(obj), *_of_pod(obj)]
+    if resource is resources.POD_TEMPLATES:
+        return [f"template.{text}" for text in _of_pod(obj.get("template") or {})]
     return []
 
 
-def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
-    metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
-    if problems := names.dns1123_label_problems(metadata.get("name") or ""):
+def warnings_on_update(resource: Resource, new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """Return the warnings that upstream gives when such an object takes another's place."""
+    changed = new["metadata"].get("generation") != old["metadata"].get("generation")
+    return warnings_on_create(resource, new) if resource is resources.POD_TEMPLATES and changed else []
+
+
+def _of_name(pod: Mapping[str, Any]) -> Iterator[str]:
+    if problems := names.dns1123_label_problems((pod.get("metadata") or {}).get("name") or ""):
         yield (
             "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label "
             f"is recommended: [{' '.join(problems)}]"
         )
+
+
+def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
+    metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     yield from _old_labels(spec)
     annotations = metadata.get("annotations") or {}
     for key, text in _OLD_ANNOTATIONS.items():

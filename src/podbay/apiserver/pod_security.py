@@ -38,6 +38,10 @@ async def admit_pod_security(
         policy = await _policy(objects, new["metadata"]["namespace"])
         _enforce(policy.enforce, new)
         return _warn(policy.warn, new["metadata"], new["spec"])
+    if resource is resources.POD_TEMPLATES:
+        template = new["template"]
+        policy = await _policy(objects, new["metadata"]["namespace"])
+        return _warn(policy.warn, template["metadata"], template["spec"])
     return []
 
 

@@ -21,7 +21,7 @@ Object = dict[str, Any]
 _WITH_STATUS: Final = (resources.PODS, resources.NODES, resources.NAMESPACES)
 _UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
 _CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
-_RETURNS_OBJECT: Final = (resources.PODS, resources.SERVICE_ACCOUNTS)
+_RETURNS_OBJECT: Final = (resources.PODS, resources.POD_TEMPLATES, resources.SERVICE_ACCOUNTS)
 _GATED: Final = {
     "type": "PodScheduled",
     "status": "False",
@@ -41,6 +41,8 @@ def prepare_create(resource: Resource, obj: Object) -> None:
         _settle_label_keys(obj)
         if obj.get("spec", {}).get("schedulingGates"):
             obj["status"]["conditions"] = [dict(_GATED)]
+    elif resource is resources.POD_TEMPLATES:
+        obj["metadata"]["generation"] = 1
     elif resource is resources.NODES:
         _taint_new_node(obj)
     elif resource is resources.NAMESPACES:
@@ -57,6 +59,8 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
     if resource in _WITH_STATUS:
         _keep(new, old, "status")
     if resource is resources.PODS and new.get("spec") != old.get("spec"):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    if resource is resources.POD_TEMPLATES and new.get("template") != old.get("template"):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if resource is resources.NAMESPACES:
         _keep(new, old, "spec")

@@ -155,6 +155,18 @@ async def test_of_very_many_pods_the_first_are_looked_at(api: Api, monkeypatch: 
     ]
 
 
+async def test_a_template_is_warned_of_but_never_refused(api: Api) -> None:
+    await api.create(SPACES, space(enforce="baseline", enforce_version="v1.30"))
+    templates = f"{SPACES}/safe/podtemplates"
+    template = {"metadata": {"name": "t"}, "template": {"spec": pod("", hostPID=True)["spec"]}}
+    expected = ['would violate PodSecurity "baseline:v1.30": host namespaces (hostPID=true)']
+    assert await warned(api, "POST", templates, template, status=201) == expected
+    change = {"template": {"metadata": {"labels": {"a": "b"}}}}
+    assert await warned(api, "PATCH", f"{templates}/t", change, status=200, media=MERGE) == expected
+    await label(api, enforce="privileged", audit="restricted")
+    assert await warned(api, "PATCH", f"{templates}/t", change, status=200, media=MERGE) == []
+
+
 async def test_a_pod_from_before_may_change_but_not_its_image(api: Api) -> None:
     await api.create(SPACES, space())
     await api.create(PODS, pod("x"))

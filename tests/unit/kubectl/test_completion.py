@@ -27,7 +27,7 @@ def test_commands_are_completed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_kinds_are_completed_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked(capsys, "get", "pod") == ["pods", ":4"]
+    assert asked(capsys, "get", "pod") == ["pods", "podtemplates", ":4"]
     assert "leases.coordination.k8s.io" in asked(capsys, "describe", "")
 
 
@@ -64,7 +64,7 @@ def test_bash_completes_by_its_script() -> None:
         SCRIPTS["bash"]
         + f"""
 podbay() {{ {sys.executable} -m podbay "$@"; }}
-COMP_WORDS=(podbay get pod); COMP_CWORD=2
+COMP_WORDS=(podbay get pods); COMP_CWORD=2
 __podbay_complete
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """

@@ -11,7 +11,7 @@ from typing import Any, Final
 from podbay.api.defaults.configuration import default_secret
 from podbay.api.defaults.namespaces import default_namespace
 from podbay.api.defaults.nodes import default_node
-from podbay.api.defaults.pods import default_pod
+from podbay.api.defaults.pods import default_pod, default_pod_template
 from podbay.api.defaults.priority_classes import default_priority_class
 from podbay.api.resources import Resource
 
@@ -21,6 +21,7 @@ _OF_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
     ("", "Namespace"): default_namespace,
     ("", "Node"): default_node,
     ("", "Pod"): default_pod,
+    ("", "PodTemplate"): default_pod_template,
     ("", "Secret"): default_secret,
     ("scheduling.k8s.io", "PriorityClass"): default_priority_class,
 }

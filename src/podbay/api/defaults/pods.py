@@ -1,7 +1,7 @@
-"""Defaults of pods and of what is in them.
+"""Defaults of pods, of pod templates and of what is in them.
 
-Takes a pod; changes it in place. Invariant: a stored pod says its restart policy, DNS policy, grace period, scheduler
-and security context, and each container its pull policy, resources and termination message.
+Takes a pod or a template; changes it in place. Invariant: a stored pod says its restart policy, DNS policy, grace
+period, scheduler and security context, and each container its pull policy, resources and termination message.
 Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
 
@@ -38,6 +38,13 @@ def default_pod(pod: dict[str, Any]) -> None:
     for condition in status.get("conditions") or ():
         condition.setdefault("lastProbeTime", None)  # upstream always writes these two, and a patch drops nulls
         condition.setdefault("lastTransitionTime", None)
+
+
+def default_pod_template(pod_template: dict[str, Any]) -> None:
+    """Fill in every default of a pod template: what a pod has besides is settled when one is made of it."""
+    template = pod_template.setdefault("template", {})
+    template.setdefault("metadata", {}).setdefault("creationTimestamp", None)  # upstream always writes it
+    default_pod_spec(template.setdefault("spec", {}))
 
 
 def default_pod_spec(spec: dict[str, Any]) -> None:

@@ -13,7 +13,16 @@ from typing import Any, Final
 from podbay.api import names
 from podbay.api.errors import Cause
 from podbay.api.resources import Resource
-from podbay.api.validation import configuration, events, leases, namespaces, nodes, pods, priority_classes
+from podbay.api.validation import (
+    configuration,
+    events,
+    leases,
+    namespaces,
+    nodes,
+    pod_templates,
+    pods,
+    priority_classes,
+)
 from podbay.api.validation.field_errors import invalid_object
 from podbay.api.validation.metadata import validate_metadata, validate_metadata_update
 from podbay.api.validation.namespaces import validate_namespace_finalize as validate_finalize
@@ -41,6 +50,7 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ),
     ("", "Node"): _Rules(nodes.validate_node, nodes.validate_node_update, nodes.validate_node_update),
     ("", "Pod"): _Rules(pods.validate_pod, pods.validate_pod_update, pods.validate_pod_status_update),
+    ("", "PodTemplate"): _Rules(pod_templates.validate_pod_template, pod_templates.validate_pod_template_update),
     ("", "Secret"): _Rules(configuration.validate_secret, configuration.validate_secret_update),
     ("", "ServiceAccount"): _Rules(
         configuration.validate_service_account, configuration.validate_service_account_update

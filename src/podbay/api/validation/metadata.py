@@ -113,20 +113,21 @@ def _name(metadata: Mapping[str, Any], name_rule: NameRule) -> list[Cause]:
 
 def _described(metadata: Mapping[str, Any]) -> list[Cause]:
     causes = validate_labels(metadata.get("labels"), "metadata.labels")
-    causes += _annotations(metadata.get("annotations") or {})
+    causes += validate_annotations(metadata.get("annotations") or {}, "metadata.annotations")
     causes += _owner_references(metadata.get("ownerReferences") or ())
     for i, entry in enumerate(metadata.get("managedFields") or ()):
         causes += _managed_fields(entry, f"metadata.managedFields[{i}]")
     return causes
 
 
-def _annotations(annotations: Mapping[str, str]) -> list[Cause]:
+def validate_annotations(annotations: Mapping[str, str], path: str) -> list[Cause]:
+    """Return what is wrong with keys of annotations, and with their size."""
     causes = []
     for key in sorted(annotations):
-        causes += each_invalid("metadata.annotations", key, names.qualified_name_problems(key.lower()))
+        causes += each_invalid(path, key, names.qualified_name_problems(key.lower()))
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > _MOST_ANNOTATION_BYTES:
-        causes.append(too_long("metadata.annotations", _MOST_ANNOTATION_BYTES))
+        causes.append(too_long(path, _MOST_ANNOTATION_BYTES))
     return causes
 
 

@@ -127,9 +127,11 @@ def validate_pod_binding(binding: Mapping[str, Any]) -> list[Cause]:
 def _metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
     causes = validate_metadata(pod, names.dns1123_subdomain_problems, namespaced=True)
     causes += validate_core_finalizers(pod)
-    causes += _annotations(pod)
     spec = pod.get("spec") or {}
-    causes += _spec(spec)
+    causes += validate_pod_annotations(
+        (pod.get("metadata") or {}).get("annotations") or {}, spec, "metadata.annotations"
+    )
+    causes += validate_pod_spec(spec, is_template=False)
     for kind in KINDS:
         for i, container in enumerate(spec.get(kind) or ()):
             causes += image_causes(container, f"spec.{kind}[{i}]")
@@ -145,14 +147,15 @@ def _is_refused_already(unsupported: Cause, causes: Sequence[Cause]) -> bool:
     )
 
 
-def _annotations(pod: Mapping[str, Any]) -> list[Cause]:
-    annotations, causes = (pod.get("metadata") or {}).get("annotations") or {}, []
-    if _MIRROR in annotations and not (pod.get("spec") or {}).get("nodeName"):
+def validate_pod_annotations(annotations: Mapping[str, str], spec: Mapping[str, Any], path: str) -> list[Cause]:
+    """Return what is wrong with the annotations that mean something to pods."""
+    causes = []
+    if _MIRROR in annotations and not spec.get("nodeName"):
         detail = "must set spec.nodeName if mirror pod annotation is set"
-        causes.append(invalid(f"metadata.annotations[{_MIRROR}]", annotations[_MIRROR], detail))
+        causes.append(invalid(f"{path}[{_MIRROR}]", annotations[_MIRROR], detail))
     cost = annotations.get(_DELETION_COST)
     if cost is not None and not (re.fullmatch("0|-?[1-9][0-9]*", cost) and -(2**31) <= int(cost) < 2**31):
-        causes.append(invalid(f"metadata.annotations[{_DELETION_COST}]", cost, "must be a 32bit integer"))
+        causes.append(invalid(f"{path}[{_DELETION_COST}]", cost, "must be a 32bit integer"))
     return causes
 
 
@@ -165,7 +168,8 @@ def _mirror_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause
     return [forbidden(f"metadata.annotations[{_MIRROR}]", f"may not {change} mirror pod annotation")]
 
 
-def _spec(spec: Mapping[str, Any]) -> list[Cause]:
+def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cause]:
+    """Return what is wrong with a spec; in a template, a port of the host may be settled when a pod is made."""
     causes = [] if spec.get("terminationGracePeriodSeconds") is not None else [
         required("spec.terminationGracePeriodSeconds")
     ]  # fmt: skip
@@ -176,7 +180,7 @@ def _spec(spec: Mapping[str, Any]) -> list[Cause]:
     causes += validate_ephemeral_containers(spec, volumes, "spec.ephemeralContainers")
     init = spec.get("initContainers") or ()
     causes += validate_init_containers(init, containers, volumes, grace_s, "spec.initContainers")
-    causes += _host_network_ports(spec)
+    causes += _host_network_ports(spec, may_be_open=is_template)
     causes += one_of(spec.get("restartPolicy") or "", _RESTART_POLICIES, "spec.restartPolicy")
     causes += one_of(spec.get("dnsPolicy") or "", _DNS_POLICIES, "spec.dnsPolicy")
     causes += validate_labels(spec.get("nodeSelector"), "spec.nodeSelector")
@@ -227,7 +231,7 @@ def _names(spec: Mapping[str, Any]) -> list[Cause]:
     return causes
 
 
-def _host_network_ports(spec: Mapping[str, Any]) -> list[Cause]:
+def _host_network_ports(spec: Mapping[str, Any], *, may_be_open: bool) -> list[Cause]:
     if not spec.get("hostNetwork"):
         return []
     detail = "must match `containerPort` when `hostNetwork` is true"
@@ -236,7 +240,7 @@ def _host_network_ports(spec: Mapping[str, Any]) -> list[Cause]:
         for kind in ("containers", "initContainers")
         for i, container in enumerate(spec.get(kind) or ())
         for j, port in enumerate(container.get("ports") or ())
-        if (port.get("hostPort") or 0) != (port.get("containerPort") or 0)
+        if (port.get("hostPort") or 0) != (port.get("containerPort") or 0) and (port.get("hostPort") or not may_be_open)
     ]
 
 

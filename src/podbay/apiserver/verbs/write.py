@@ -33,7 +33,7 @@ from podbay.api.validation import (
     validate_update,
 )
 from podbay.api.validation.ephemeral import validate_ephemeral_update
-from podbay.api.warnings import warnings_on_create
+from podbay.api.warnings import warnings_on_create, warnings_on_update
 from podbay.apiserver import strategy
 from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
@@ -215,7 +215,8 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             problems = validate_update(resource, new, before)
     raise_invalid(resource, new, problems)
     if call.info.subresource in ("", "ephemeralcontainers"):
-        warnings = [*warnings, *await admit_pod_security(call.objects, call.clock, resource, new, before)]
+        warnings = [*warnings, *warnings_on_update(resource, new, before)]
+        warnings += await admit_pod_security(call.objects, call.clock, resource, new, before)
     stored = converted(new, resource.storage)
     if call.is_dry_run:
         return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)

@@ -17,6 +17,7 @@ __all__ = ["as_partial", "as_table"]
 _GENERIC: Final = (column("Name", format="name"), column("Created At", kind="date"))
 _TABLES: Final[dict[tuple[str, str], tuple[Sequence[Column], Callable[[Mapping[str, Any], datetime], Cells]]]] = {
     ("", "Pod"): (pods.COLUMNS, pods.cells),
+    ("", "PodTemplate"): (pods.TEMPLATE_COLUMNS, pods.template_cells),
     ("", "Node"): (nodes.COLUMNS, nodes.cells),
     ("", "Namespace"): (configuration.NAMESPACE_COLUMNS, configuration.namespace_cells),
     ("", "ConfigMap"): (configuration.CONFIG_MAP_COLUMNS, configuration.config_map_cells),

@@ -1,8 +1,8 @@
-"""The table of pods: readiness, the one word that says how a pod is, restarts.
+"""The tables of pods, with readiness, the one word that says how a pod is, restarts; and of pod templates.
 
 Pure. While the init containers are at work, the word and the restarts are theirs; then the containers'. An init
 container with restartPolicy Always (a sidecar) counts among both.
-Source: upstream's printPod.
+Source: upstream's printPod and printPodTemplate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ COLUMNS: Final = (
     column("Nominated Node", wide=True),
     column("Readiness Gates", wide=True),
 )
+TEMPLATE_COLUMNS: Final = (NAME, column("Containers"), column("Images"), column("Pod Labels"))
 _COMPLETED: Final = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
 
 
@@ -71,6 +72,19 @@ def cells(pod: _Json, now: datetime) -> Cells:
         spec.get("nodeName") or "<none>",
         status.get("nominatedNodeName") or "<none>",
         _gates(spec, status),
+    ]
+
+
+def template_cells(obj: _Json, _now: datetime) -> Cells:
+    """Return one pod template's cells."""
+    template = obj.get("template") or {}
+    containers = (template.get("spec") or {}).get("containers") or ()
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return [
+        obj["metadata"]["name"],
+        ",".join(container["name"] for container in containers),
+        ",".join(container.get("image", "") for container in containers),
+        ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "<none>",
     ]
 
 
