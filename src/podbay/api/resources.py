@@ -98,6 +98,9 @@ SERVICE_ACCOUNTS: Final = Resource(
     plural="serviceaccounts",
     namespaced=True,
     short_names=("sa",),
+    subresources=(
+        Subresource(name="token", verbs=("create",), kind="TokenRequest", group="authentication.k8s.io", version="v1"),
+    ),
 )
 POD_TEMPLATES: Final = Resource(group="", version="v1", kind="PodTemplate", plural="podtemplates", namespaced=True)
 EVENTS: Final = Resource(group="", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",))
@@ -117,13 +120,25 @@ PRIORITY_CLASSES: Final = Resource(
     namespaced=False,
     short_names=("pc",),
 )
+TOKEN_REVIEWS: Final = Resource(
+    group="authentication.k8s.io", version="v1", kind="TokenReview", plural="tokenreviews", namespaced=False,
+    verbs=("create",),
+)  # fmt: skip
+SELF_SUBJECT_REVIEWS: Final = Resource(
+    group="authentication.k8s.io", version="v1", kind="SelfSubjectReview", plural="selfsubjectreviews",
+    namespaced=False, verbs=("create",),
+)  # fmt: skip
+TOKEN_REQUESTS: Final = Resource(  # the body of serviceaccounts/token
+    group="authentication.k8s.io", version="v1", kind="TokenRequest", plural="tokenrequests", namespaced=True,
+    verbs=("create",),
+)  # fmt: skip
 EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that kind are kept
     group="policy", version="v1", kind="Eviction", plural="evictions", namespaced=True, verbs=("create",)
 )
 
 RESOURCES: Final = (
     BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES,
-    EVENTS_V1, PRIORITY_CLASSES,
+    EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, PRIORITY_CLASSES,
 )  # fmt: skip
 
 _BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in RESOURCES}

@@ -2,7 +2,8 @@
 
 Takes an identity and what a request is about; gives a yes, or Forbidden with upstream's message. ``system:masters``
 may do everything; scheduler, controllers and nodes what upstream's roles give them (a node only its own objects and
-what its pods name); any other authenticated user discovery, ``/version`` and health.
+what its pods name); any other authenticated user discovery, ``/version``, health, and who it is itself; service
+accounts also by which keys tokens are checked.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings and
 https://kubernetes.io/docs/reference/access-authn-authz/node/
 """
@@ -15,6 +16,7 @@ from podbay.api.errors import Forbidden
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.node_authorization import PodsOfNode, node_refusal
 from podbay.apiserver.request_info import RequestInfo
+from podbay.apiserver.tokens.openid import CONFIGURATION, KEYS
 
 _READ: Final = ("get", "list", "watch")
 _PUBLIC: Final = ("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz")
@@ -41,6 +43,7 @@ class Rule:
 
 
 _EVENTS: Final = Rule(("create", "patch", "update"), ("", "events.k8s.io"), ("events",))
+_OF_ANYBODY: Final = Rule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",))
 _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
     "system:kube-scheduler": (
         _EVENTS,
@@ -92,8 +95,10 @@ def authorize(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -
             return
         if info.verb in ("get", "head") and "system:nodes" in identity.groups and _is_registry(info.path):
             return
+        if info.verb in ("get", "head") and "system:serviceaccounts" in identity.groups and _is_issuer(info.path):
+            return
         raise Forbidden(f'forbidden: User "{identity.user}" cannot {info.verb} path "{info.path}"')
-    if any(rule.allows(info) for rule in _OF_USER.get(identity.user, ())):
+    if any(rule.allows(info) for rule in (_OF_ANYBODY, *_OF_USER.get(identity.user, ()))):
         return
     node = node_name(identity)
     reason = node_refusal(node, info, pods_of_node) if node else ""
@@ -109,6 +114,10 @@ def node_name(identity: Identity) -> str:
 
 def _is_registry(path: str) -> bool:
     return path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/")
+
+
+def _is_issuer(path: str) -> bool:
+    return path.rstrip("/") in (CONFIGURATION, KEYS)
 
 
 def _forbidden(identity: Identity, info: RequestInfo, reason: str) -> Forbidden:

@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from podbay.apiserver.identity import Identity
+from podbay.apiserver.tokens.keys import SigningKey
 from podbay.wire.http import Handler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServerConfig:
-    """See the module. ``kubelet_tls`` makes the context with which kubelets are called, afresh when it renews."""
+    """See the module. ``kubelet_tls`` makes the context with which kubelets are called, afresh when it renews.
+
+    Without ``token_key`` tokens count until the server ends.
+    """
 
     tokens: Mapping[str, Identity] = field(default_factory=dict)
     minor: str = "33"
@@ -22,4 +26,5 @@ class ApiServerConfig:
     address: str = "127.0.0.1:6443"
     kubelet_tls: Callable[[], ssl.SSLContext] | None = None
     root_ca: str = ""
+    token_key: SigningKey | None = None
     registry: Handler | None = None

@@ -14,6 +14,7 @@ from podbay.api.errors import NotFound
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.negotiation import is_discovery_request
 from podbay.apiserver.request_info import RequestInfo
+from podbay.apiserver.tokens.openid import CONFIGURATION, KEYS
 from podbay.wire import json
 from podbay.wire.http import JSON, Request, Response
 
@@ -107,5 +108,17 @@ def _tagged(request: Request, body: bytes, media: str, headers: list[tuple[str, 
 
 def _paths() -> list[str]:
     groups = [f"/apis/{group['name']}" for group in discovery.api_group_list()["groups"]]
-    own = ("/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz")
+    own = (
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        CONFIGURATION,
+        KEYS,
+    )
     return sorted([*own, "/version", *groups])

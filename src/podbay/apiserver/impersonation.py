@@ -7,16 +7,16 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import unquote
 
 from podbay.api.errors import Forbidden, InternalError
-from podbay.apiserver.identity import AUTHENTICATED, Identity
+from podbay.apiserver.identity import AUTHENTICATED, SERVICE_ACCOUNT_PREFIX, Identity
 from podbay.wire.http import Headers
 
 _EXTRA: Final = "impersonate-extra-"
 _UID: Final = "impersonate-uid"
 _UNAUTHENTICATED: Final = "system:unauthenticated"
 _ANONYMOUS: Final = "system:anonymous"
-_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 
 
 def impersonated(identity: Identity, headers: Headers) -> Identity:
@@ -36,20 +36,30 @@ def impersonated(identity: Identity, headers: Headers) -> Identity:
         wanted.add(_UNAUTHENTICATED)
     elif _UNAUTHENTICATED not in wanted:
         wanted.add(AUTHENTICATED)
-    return Identity(user, frozenset(wanted))
+    return Identity(user, frozenset(wanted), uid=headers.get("Impersonate-Uid"), extra=_extra(headers))
+
+
+def _extra(headers: Headers) -> dict[str, tuple[str, ...]]:
+    """Return what else is said of the user; a key is in lower case, and percent-encoded where a header's name must."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in headers.items():
+        if name.lower().startswith(_EXTRA):
+            key = unquote(name.lower().removeprefix(_EXTRA))
+            found[key] = (*found.get(key, ()), value)
+    return found
 
 
 def _groups_of(user: str) -> Iterator[str]:
     """Yield the groups that a service account is in; nobody else's are known."""
-    namespace, _, name = user.removeprefix(_SERVICE_ACCOUNT).partition(":")
-    if user.startswith(_SERVICE_ACCOUNT) and namespace and name:
+    namespace, _, name = user.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
+    if user.startswith(SERVICE_ACCOUNT_PREFIX) and namespace and name:
         yield "system:serviceaccounts"
         yield f"system:serviceaccounts:{namespace}"
 
 
 def _forbidden(identity: Identity, user: str) -> Forbidden:
-    namespace, _, account = user.removeprefix(_SERVICE_ACCOUNT).partition(":")
-    if user.startswith(_SERVICE_ACCOUNT) and namespace and account:
+    namespace, _, account = user.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
+    if user.startswith(SERVICE_ACCOUNT_PREFIX) and namespace and account:
         kind, name, place = "serviceaccounts", account, f'in the namespace "{namespace}"'
     else:
         kind, name, place = "users", user, "at the cluster scope"

@@ -34,6 +34,10 @@ def node_refusal(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str 
             return None if own else _only_own(node, "update pod status for")
         case "", "secrets" | "configmaps":
             return _named_by_pods(node, info, pods_of_node)
+        case "", "serviceaccounts/token":
+            return _token(node, info, pods_of_node)
+        case "authentication.k8s.io", "tokenreviews":
+            return None if info.verb == "create" else ""
         case "coordination.k8s.io", "leases":
             return _lease(node, info)
         case (("" | "events.k8s.io"), "events"):
@@ -83,6 +87,15 @@ def _named_by_pods(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> st
         return "No Object name found"
     kind = "secret" if info.resource == "secrets" else "configMap"
     if any(info.subject_name in referenced(pod, kind) for pod in pods_of_node(node, info.namespace, "")):
+        return None
+    return f"no relationship found between node '{node}' and this object"
+
+
+def _token(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str | None:
+    if info.verb != "create" or not info.name:
+        return "can only create tokens for individual service accounts"
+    pods = pods_of_node(node, info.namespace, "")
+    if any((pod.get("spec") or {}).get("serviceAccountName") == info.name for pod in pods):
         return None
     return f"no relationship found between node '{node}' and this object"
 

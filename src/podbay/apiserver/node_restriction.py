@@ -1,11 +1,12 @@
-"""What a node may write: its own node without its taints and the labels that steer pods, its lease, its mirror pods.
+"""What a node may write: its own node without its taints and the labels that steer pods, its lease, its mirror pods;
+and which tokens it may ask for.
 
 Pure. Takes the node's name, the new object and the one it replaces; raises, or lets it pass. Authorization let the
 request through by its path; this looks at what it says.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api import resources
@@ -39,6 +40,43 @@ def admit_node_write(node: str, resource: Resource, new: Object, old: Object | N
     if why:
         details = {"name": name, "kind": resource.plural} | ({"group": resource.group} if resource.group else {})
         raise Forbidden(f'{resource.group_resource} "{name}" is forbidden: {why}', details=details)
+
+
+def admit_node_token(node: str, account: str, reference: Object, pod: Object | None, audiences: Sequence[str]) -> None:
+    """Refuse a token that is not for a pod on the node, or for an audience that no volume of it names.
+
+    ``audiences`` are what is asked for besides the API server's own. Raises Forbidden.
+    """
+    why = ""
+    if (reference.get("apiVersion"), reference.get("kind")) != ("v1", "Pod") or pod is None:
+        why = "node requested token not bound to a pod"
+    elif not reference.get("uid"):
+        why = "node requested token with a pod binding without a uid"
+    elif reference["uid"] != pod["metadata"]["uid"]:
+        why = (
+            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object"
+            " might have been deleted and then recreated"
+        )
+    elif pod["spec"].get("nodeName") != node:
+        why = "node requested token bound to a pod scheduled on a different node"
+    elif len(audiences) > 1:
+        why = "node may only request 0 or 1 audiences"
+    elif audiences and audiences[0] not in _audiences(pod):
+        why = (
+            f'audience "{audiences[0]}" not found in pod spec volume, system:node:{node} is not authorized to request'
+            " tokens for this audience"
+        )
+    if why:
+        raise Forbidden(
+            f'serviceaccounts "{account}" is forbidden: {why}', details={"name": account, "kind": "serviceaccounts"}
+        )
+
+
+def _audiences(pod: Object) -> set[str]:
+    """Return for whom a pod's volumes want tokens."""
+    volumes = pod["spec"].get("volumes") or ()
+    sources = [source for volume in volumes for source in (volume.get("projected") or {}).get("sources") or ()]
+    return {(source.get("serviceAccountToken") or {}).get("audience", "") for source in sources}
 
 
 def _node(node: str, name: str, new: Object, old: Object | None) -> str:

@@ -37,7 +37,10 @@ from podbay.apiserver.pretty import make_pretty, wants_pretty
 from podbay.apiserver.request_info import RequestInfo, parse_target
 from podbay.apiserver.standing import furnish, make
 from podbay.apiserver.storage.objects import Objects
-from podbay.apiserver.verbs import delete, eviction, pods, read, write
+from podbay.apiserver.tokens import openid
+from podbay.apiserver.tokens.authenticator import TokenAuthenticator
+from podbay.apiserver.tokens.keys import SigningKey
+from podbay.apiserver.verbs import delete, eviction, pods, read, reviews, tokens, write
 from podbay.apiserver.verbs.call import Call
 from podbay.apiserver.verbs.watch import watch
 from podbay.lib.activity import Activity
@@ -75,6 +78,8 @@ class ApiServer:
         self._activity = activity or Activity()
         self.objects = Objects(store, clock, self._activity)
         self.metrics = Metrics()
+        key = config.token_key or SigningKey.made()
+        self.tokens = TokenAuthenticator(config.tokens, key, self.objects, clock)
         self._started = self._ending = False
         self._answering = 0
         self._idle = asyncio.Event()
@@ -144,7 +149,7 @@ class ApiServer:
     async def _answer(self, request: Request, info: RequestInfo) -> Response:
         if self._ending and not _is_health(info.path):
             raise ServiceUnavailable("the server is ending", details={"retryAfterSeconds": 1})
-        identity = impersonated(authenticate(request, self._config.tokens), request.headers)
+        identity = impersonated(authenticate(request, self.tokens.bearer), request.headers)
         authorize(identity, info, self.pods_of_node)
         if not info.is_resource:
             return await self._answer_path(request, info)
@@ -167,7 +172,8 @@ class ApiServer:
             return Response(status=200, headers=[("Content-Type", MEDIA)], body=self.metrics.text())
         if info.method not in ("GET", "HEAD"):
             raise MethodNotAllowed(f"the server does not allow {info.method} on {path}")
-        response = await documents.answer(request, info, self._config)
+        response = openid.answer(path, self.tokens.key, self._config.address)
+        response = response or await documents.answer(request, info, self._config)
         if response is None:
             raise NotFound("the server could not find the requested resource")
         return response
@@ -201,6 +207,10 @@ class ApiServer:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource is resources.BINDINGS:
             return await pods.bind(call)
+        if resource is resources.TOKEN_REVIEWS and not info.name:
+            return await reviews.review_token(call, self.tokens)
+        if resource is resources.SELF_SUBJECT_REVIEWS and not info.name:
+            return await reviews.review_self(call)
         if info.verb != "watch" and bool(info.name) != (info.verb in _NAMED):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
@@ -221,6 +231,8 @@ class ApiServer:
                 return await pods.bind(call)
             case "eviction":
                 return await eviction.evict(call)
+            case "token":
+                return await tokens.request_token(call, self.tokens)
             case _:
                 return await connect(call, self._config)
 

@@ -1,6 +1,6 @@
 """The cluster's certificates: a CA of its own, and one identity for every part.
 
-Takes names and places; writes PEM files. P-256 keys. The one door to cryptography.
+Takes names and places; writes PEM files. P-256 keys. A door to cryptography.
 Invariant: a certificate is renewed when less than a third of its life is left, at start and while this runs.
 Source: https://kubernetes.io/docs/setup/best-practices/certificates/
 """
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from podbay.apiserver.tokens.keys import SigningKey
 from podbay.lib.clock import Clock
 from podbay.standalone.credentials import Pair
 from podbay.standalone.errors import ClusterError
@@ -54,6 +55,16 @@ class Pki:
     def pair(self, name: str) -> Pair:
         """Return the files of a certificate that stands beside the CA's."""
         return Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
+
+    def token_key(self) -> SigningKey:
+        """Return the key that signs service accounts' tokens; it is made once. Raises ClusterError."""
+        path = self._directory / "sa.key"
+        if not path.exists():
+            _write_file(path, _pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
+        try:
+            return SigningKey.read(path.read_bytes())
+        except ValueError as error:
+            raise ClusterError(f"{path} is broken ({error}): restore it, or remove it to void all tokens") from None
 
     def server(self, pair: Pair, user: str, groups: Sequence[str], hosts: Sequence[str]) -> Pair:
         """Make sure of a certificate for a server that is reached by these names and addresses."""
@@ -188,13 +199,19 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    for path, data, mode in (
-        (pair.key, pem, 0o600),
-        (pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644),
-    ):
-        partial = path.with_suffix(path.suffix + ".partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        partial.replace(path)
+    _write_file(pair.key, _pem(key), 0o600)
+    _write_file(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write_file(path: Path, data: bytes, mode: int) -> None:
+    partial = path.with_suffix(path.suffix + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    partial.replace(path)

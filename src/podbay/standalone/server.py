@@ -71,6 +71,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
             registry=registry,
             tokens=_tokens(cluster.tokens),
             root_ca=root_ca,
+            token_key=pki.token_key(),
         )
         server = ApiServer(store, clock, config, activity)
         await server.start()

@@ -70,8 +70,11 @@ class Api:
         peer: PeerCertificate | None = ADMIN,
         media: str = "application/json",
         accept: str = "application/json",
+        bearer: str = "",
     ) -> Response:
-        headers = Headers([("Content-Type", media), ("Accept", accept)])
+        who = [("Authorization", f"Bearer {bearer}")] if bearer else []
+        headers = Headers([("Content-Type", media), ("Accept", accept), *who])
+        peer = None if bearer else peer
         data = body if isinstance(body, bytes) else b"" if body is None else json.encode(body)
         return await self.server.handle(Request(method=method, target=target, headers=headers, body=data, peer=peer))
 

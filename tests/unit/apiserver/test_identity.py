@@ -6,7 +6,7 @@ import pytest
 
 from podbay.api.errors import Forbidden, StatusError, Unauthorized
 from podbay.apiserver.config import ApiServerConfig
-from podbay.apiserver.identity import Identity, authenticate, read_token_file
+from podbay.apiserver.identity import Identity, authenticate, find_token, read_token_file
 from podbay.apiserver.impersonation import impersonated
 from podbay.apiserver.server import ApiServer
 from podbay.lib.clock import ManualClock
@@ -18,13 +18,17 @@ MASTER = Identity("admin", frozenset({"system:masters"}))
 JANE = Identity("jane")
 
 
+def bearer(token: str) -> Identity | None:
+    return find_token(token, TOKENS)
+
+
 def bearing(value: str, peer: PeerCertificate | None = None) -> Request:
     return Request(method="GET", target="/", headers=Headers([("Authorization", value)]), peer=peer)
 
 
 def test_a_token_says_who_asks() -> None:
     for scheme in ("Bearer", "bearer"):
-        found = authenticate(bearing(f"{scheme} secret"), TOKENS)
+        found = authenticate(bearing(f"{scheme} secret"), bearer)
         assert found == Identity("jane", frozenset({"dev", "system:authenticated"}))
 
 
@@ -33,22 +37,22 @@ def test_a_token_says_who_asks() -> None:
 )
 def test_a_wrong_token_is_nobody_and_a_certificate_is_heard_before_any_token(value: str) -> None:
     with pytest.raises(Unauthorized):
-        authenticate(bearing(value), TOKENS)
+        authenticate(bearing(value), bearer)
     peer = PeerCertificate("admin", ("system:masters",))
-    assert authenticate(bearing(value, peer), TOKENS).user == "admin"
-    assert authenticate(bearing("Bearer secret", peer), TOKENS).user == "admin"
+    assert authenticate(bearing(value, peer), bearer).user == "admin"
+    assert authenticate(bearing("Bearer secret", peer), bearer).user == "admin"
 
 
 def test_a_certificate_without_a_name_is_nobody() -> None:
     with pytest.raises(Unauthorized):
-        authenticate(Request(method="GET", target="/", peer=PeerCertificate("", ("system:masters",))), TOKENS)
+        authenticate(Request(method="GET", target="/", peer=PeerCertificate("", ("system:masters",))), bearer)
 
 
 def test_a_token_file_names_users_and_groups() -> None:
     text = 'secret,jane,1,"dev,ops"\nother, joe, 2\n\n,nobody,3\n'
     assert read_token_file(text) == {
-        "secret": Identity("jane", frozenset({"dev", "ops"})),
-        "other": Identity("joe"),
+        "secret": Identity("jane", frozenset({"dev", "ops"}), uid="1"),
+        "other": Identity("joe", uid="2"),
     }
     with pytest.raises(ValueError, match=r"line 2 must have at least 3 columns .* found 2"):
         read_token_file("a,b,c\nx,y\n")

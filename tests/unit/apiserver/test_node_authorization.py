@@ -42,6 +42,7 @@ ALLOWED = {
     **{("pods/status", verb): "own" for verb in ("update", "patch")},
     **{(kind, verb): "named" for kind in ("secrets", "configmaps") for verb in ("get", "list", "watch")},
     **{("leases", verb): "own lease" for verb in ("get", "update", "patch", "delete", "create")},
+    ("tokenreviews", "create"): "any",
     **{("events", verb): "any" for verb in ("create", "update", "patch")},
 }
 

@@ -119,3 +119,13 @@ async def test_a_server_that_runs_shows_the_renewed_certificate(pki: Pki) -> Non
                 assert credentials.reload() == [pair]
     finally:
         await door.close()
+
+
+def test_the_key_of_tokens_is_made_once(pki: Pki, tmp_path: Path, clock: ManualClock) -> None:
+    key = pki.token_key()
+    assert Pki(tmp_path / "pki", clock).token_key().identifier == key.identifier
+    file = tmp_path / "pki" / "sa.key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("broken")
+    with pytest.raises(ClusterError, match=r"sa\.key is broken"):
+        pki.token_key()

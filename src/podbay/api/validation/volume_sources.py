@@ -12,6 +12,7 @@ from podbay.api.errors import Cause
 from podbay.api.quantity import Quantity
 from podbay.api.validation.environment import validate_field_reference, validate_resource_reference
 from podbay.api.validation.field_errors import each_invalid, forbidden, invalid, not_supported, required
+from podbay.api.validation.tokens import token_life_problems
 
 Source = Mapping[str, Any]
 
@@ -23,8 +24,6 @@ _FIELDS: Final = (
 _HOST_PATH_TYPES: Final = (
     "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
 )  # fmt: skip
-_LEAST_TOKEN_S: Final = 600
-_MOST_TOKEN_S: Final = 2**32
 _DUPLICATE: Final = "conflicting duplicate paths"
 
 
@@ -114,13 +113,8 @@ def _projected_downward_api(source: Source, path: str, _whole: str) -> list[Caus
 
 
 def _token(source: Source, path: str, whole: str) -> list[Cause]:
-    causes, seconds, file = [], source.get("expirationSeconds") or 0, source.get("path") or ""
-    if seconds < _LEAST_TOKEN_S:
-        detail = "may not specify a duration less than 10 minutes"
-        causes.append(invalid(f"{path}.expirationSeconds", seconds, detail))
-    if seconds > _MOST_TOKEN_S:
-        detail = "may not specify a duration larger than 2^32 seconds"
-        causes.append(invalid(f"{path}.expirationSeconds", seconds, detail))
+    file = source.get("path") or ""
+    causes = token_life_problems(source.get("expirationSeconds") or 0, f"{path}.expirationSeconds")
     if not file:
         return [*causes, required(f"{whole}.path")]  # upstream's path, which is not where tokens are
     return causes + each_invalid(f"{whole}.path", file, _own_path_problems(file))

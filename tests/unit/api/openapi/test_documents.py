@@ -41,7 +41,13 @@ def references(value: Any) -> Iterator[str]:
 
 
 ids = [f"{r.api_version}.{r.kind}" for r in RESOURCES]
-DOCUMENTS = ("api/v1", "apis/coordination.k8s.io/v1", "apis/events.k8s.io/v1", "apis/scheduling.k8s.io/v1")
+DOCUMENTS = (
+    "api/v1",
+    "apis/coordination.k8s.io/v1",
+    "apis/events.k8s.io/v1",
+    "apis/authentication.k8s.io/v1",
+    "apis/scheduling.k8s.io/v1",
+)
 
 
 def test_the_index_has_a_document_and_a_hash_for_every_group_version() -> None:
