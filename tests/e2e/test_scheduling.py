@@ -207,7 +207,7 @@ def test_a_taint_evicts_each_pod_after_the_time_that_it_tolerates(cluster: RealC
     Upstream's assertions, and where they are made here:
     - two pods that tolerate the taint for different times run on one node, which has a host name label: ``wait_ready``
     - the node takes the taint: ``tainted``
-    - both are deleted in time: the ``until`` (besides, the one that tolerates longer is still there when the other goes)
+    - both are deleted in time: the ``until`` (besides, who tolerates longer is still there when the other goes)
     """
     node = cluster.nodes()[1]
     assert cluster.get("node", node)["metadata"]["labels"]["kubernetes.io/hostname"] == node
