@@ -10,6 +10,8 @@ from podbay.wire.base64url import decode
 from tests.e2e.harness import VERSIONS, RealCluster
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+PLACE = "/var/run/secrets/kubernetes.io/serviceaccount"
+FOREVER = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
 
 
 @pytest.fixture(params=VERSIONS)
@@ -69,6 +71,40 @@ def server(cluster: RealCluster) -> tuple[str, str]:
     certificate = cluster.kubectl("get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data.ca\\.crt}").out
     authority.write_text(certificate)
     return f"--server={found['clusters'][0]['cluster']['server']}", f"--certificate-authority={authority}"
+
+
+def made(name: str, **spec: Any) -> dict[str, Any]:
+    container = {"name": "c", "image": "busybox:latest", "imagePullPolicy": "Never", "command": FOREVER}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 1, **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def test_every_pod_has_a_token_the_servers_certificate_and_its_namespace(cluster: RealCluster) -> None:
+    cluster.apply(
+        made("own"),
+        made("bare", automountServiceAccountToken=False),
+        made("user", securityContext={"runAsUser": 1000}),
+        made("group", securityContext={"runAsUser": 1000, "fsGroup": 3000}),
+    )
+    try:
+        own, *_ = cluster.wait_ready("own", "bare", "user", "group")
+        said = claims(cluster.exec("own", "cat", f"{PLACE}/token"))
+        assert said["kubernetes.io"]["pod"] == {"name": "own", "uid": own["metadata"]["uid"]}
+        assert said["kubernetes.io"]["node"]["name"] == own["spec"]["nodeName"]
+        assert said["kubernetes.io"]["warnafter"] - said["iat"] == 3607
+        authority = cluster.kubectl("get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data.ca\\.crt}").out
+        assert cluster.exec("own", "cat", f"{PLACE}/ca.crt") == authority
+        assert cluster.exec("own", "cat", f"{PLACE}/namespace") == "default"
+        assert cluster.exec("bare", "sh", "-c", f"ls {PLACE} 2>/dev/null || echo none") == "none\n"
+        told = {
+            name: cluster.exec(name, "stat", "-Lc", "%a %u %g", f"{PLACE}/token").strip()
+            for name in ("own", "user", "group")
+        }
+        assert told == {"own": "644 0 0", "user": "600 1000 0", "group": "640 1000 3000"}
+        assert cluster.exec("user", "head", "-c", "2", f"{PLACE}/token") == "ey"
+        assert "TokenExpirationSeconds:  3607" in cluster.kubectl("describe", "pod", "own").out
+    finally:
+        cluster.wait_gone("own", "bare", "user", "group")
 
 
 def test_others_check_a_token_by_the_servers_keys_or_ask_it(cluster: RealCluster) -> None:

@@ -37,6 +37,7 @@ from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
 from podbay.kubelet.volumes.following import Following
 from podbay.kubelet.volumes.pod_volumes import PodVolumes
+from podbay.kubelet.volumes.tokens import Tokens
 from podbay.kubelet.worker import Worker
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
@@ -91,6 +92,7 @@ class Kubelet:
         self.volumes = PodVolumes(
             config.root / "pods",
             self._following,
+            Tokens(rest, clock),
             clock,
             lambda: self.heartbeat.allocatable,
             is_real=config.is_real,

@@ -87,7 +87,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
             "projected": Fields(
                 {
                     "defaultMode": _YES,
-                    "sources": Fields(_honoured("configMap", "secret", "downwardAPI")),
+                    "sources": Fields(_honoured("configMap", "secret", "downwardAPI", "serviceAccountToken")),
                 }
             ),
         }
@@ -96,8 +96,8 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     **_honoured(
         "hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostname", "serviceAccountName", "serviceAccount"
     ),
-    # No token is mounted and no service exists yet: neither says anything that is not so.
-    **_honoured("automountServiceAccountToken", "enableServiceLinks"),
+    **_honoured("automountServiceAccountToken"),
+    **_honoured("enableServiceLinks"),  # no service exists yet: it says nothing that is not so
     **_honoured("imagePullSecrets"),
     **_honoured("dnsPolicy", "dnsConfig", "hostAliases", "subdomain", "setHostnameAsFQDN"),
     **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),

@@ -94,7 +94,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     await admit_create(call.objects, resource, namespace, prepared["metadata"].get("name", ""))
     if node := node_name(call.identity):
         admit_node_write(node, resource, prepared, None)
-    admit_account(call.objects, resource, prepared)
+    await admit_account(call.objects, call.clock, resource, prepared, with_token=bool(call.config.root_ca))
     admit_priority(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
     warnings = [*warnings, *warnings_on_create(resource, prepared)]

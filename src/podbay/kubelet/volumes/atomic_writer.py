@@ -24,10 +24,11 @@ _DIRECTORY_MODE: Final = 0o755
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a volume."""
+    """One file of a volume. ``owner`` is its user, if it shall not be the kubelet's."""
 
     data: bytes
     mode: int
+    owner: int | None = None
 
 
 Payload = Mapping[str, File]  # by path, relative to the volume
@@ -67,6 +68,8 @@ def _write_file(root: Path, name: str, file: File) -> None:
             (root / parent).chmod(_DIRECTORY_MODE)
     path.write_bytes(file.data)
     path.chmod(file.mode)  # whatever the umask took
+    if file.owner is not None:
+        os.chown(path, file.owner, -1)
 
 
 def _holds(root: Path, payload: Payload) -> bool:

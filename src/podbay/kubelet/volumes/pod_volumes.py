@@ -8,7 +8,7 @@ Source: https://kubernetes.io/docs/concepts/storage/volumes/ ; upstream's volume
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from podbay.kubelet.volumes.atomic_writer import Payload
 from podbay.kubelet.volumes.following import Following
 from podbay.kubelet.volumes.needs import Need, needs_of
 from podbay.kubelet.volumes.problem import VolumeProblem, problem_of
+from podbay.kubelet.volumes.tokens import Tokens
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
 
@@ -48,7 +49,7 @@ _EVENT: Final = 'MountVolume.SetUp failed for volume "{name}" : {problem}'
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``told`` are messages of FailedMount events; ``again_s`` is when to try again what is not right."""
+    """``told`` are messages of FailedMount events; ``again_s`` is when to try again what is not right, or is due."""
 
     is_ready: bool = True
     told: tuple[str, ...] = ()
@@ -68,6 +69,14 @@ class _Pod:
     volumes: dict[str, _Volume] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """A volume's tokens, by the place of their source, or why there are none; and when they are due."""
+
+    found: Mapping[int, str | VolumeProblem]
+    due_s: Sequence[float]
+
+
 class _NotHeard(Exception):
     """The API server has not answered yet; ``left_s`` is how long that is no problem."""
 
@@ -83,6 +92,7 @@ class PodVolumes:
         self,
         pods: Path,
         following: Following,
+        tokens: Tokens,
         clock: Clock,
         allocatable: Callable[[], Mapping[str, str]],
         *,
@@ -90,6 +100,7 @@ class PodVolumes:
     ) -> None:
         self._pods = pods
         self._following = following
+        self._tokens = tokens
         self._clock = clock
         self._allocatable = allocatable
         self._is_real = is_real
@@ -105,19 +116,26 @@ class PodVolumes:
         if not volumes:
             return Outcome()
         uid = pod["metadata"]["uid"]
-        self._following.follow(uid, pod["metadata"]["namespace"], needs_of(pod))
         known = self._known.setdefault(uid, _Pod()).volumes
-        told, waits = [], []
+        for volume in volumes:
+            known.setdefault(volume["name"], _Volume())
+        now_s = self._clock.monotonic()
+        backing_off = {
+            name: state.due_s - now_s for name, state in known.items() if state.failures and now_s < state.due_s
+        }
+        # Before anything is followed: what was heard while this waits would be news a second time.
+        tokens = {v["name"]: await self._tokens_of(v, pod) for v in volumes if v["name"] not in backing_off}
+        self._following.follow(uid, pod["metadata"]["namespace"], needs_of(pod))
+        told, waits = [], list(backing_off.values())
         for volume in volumes:
             name = volume["name"]
-            state = known.setdefault(name, _Volume())
-            now_s = self._clock.monotonic()
-            if state.failures and now_s < state.due_s:
-                waits.append(state.due_s - now_s)
+            if name in backing_off:
                 continue
+            state, now_s = known[name], self._clock.monotonic()
             try:
-                await self._set_up(volume, pod, state)
+                await self._set_up(volume, pod, state, tokens[name].found)
                 state.is_set_up, state.failures = True, 0
+                waits.extend(tokens[name].due_s)
             except _NotHeard as wait:
                 waits.append(wait.left_s)
             except (VolumeProblem, OSError) as error:
@@ -156,22 +174,39 @@ class PodVolumes:
     def forget(self, uid: str) -> None:
         """Follow nothing for a pod any more."""
         self._known.pop(uid, None)
+        self._tokens.forget(uid)
         self._following.forget(uid)
 
-    async def _set_up(self, volume: Object, pod: Object, state: _Volume) -> None:
+    async def _set_up(
+        self, volume: Object, pod: Object, state: _Volume, tokens: Mapping[int, str | VolumeProblem]
+    ) -> None:
         """Set one volume up. Raises VolumeProblem, OSError, _NotHeard."""
         kind = _kind(volume)
         if kind in ("hostPath", "emptyDir"):
             if self._is_real and not state.is_set_up:
                 await asyncio.to_thread(self._set_up_plain, volume, pod)
             return
-        payload = self._payload(kind, volume, pod)
+        payload = self._payload(kind, volume, pod, tokens)
         digest = _digest(payload)
         if state.is_set_up and digest == state.digest:
             return
         if self._is_real:
             await asyncio.to_thread(self._write, volume, pod, payload)
         state.digest = digest
+
+    async def _tokens_of(self, volume: Object, pod: Object) -> _Tokens:
+        """Return a volume's tokens."""
+        found: dict[int, str | VolumeProblem] = {}
+        due = []
+        for place, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            if source.get("serviceAccountToken") is not None:
+                try:
+                    found[place], due_s = await self._tokens.get(pod, source["serviceAccountToken"])
+                except VolumeProblem as problem:
+                    found[place] = problem
+                else:
+                    due.append(due_s)
+        return _Tokens(found, due)
 
     def _set_up_plain(self, volume: Object, pod: Object) -> None:
         if volume.get("hostPath") is not None:
@@ -182,7 +217,7 @@ class PodVolumes:
         size = empty_dir.memory_size_bytes(pod, source.get("sizeLimit"), self._allocatable()) if in_memory else None
         empty_dir.set_up(self.path(pod["metadata"]["uid"], volume), size_bytes=size, fs_group=_fs_group(pod))
 
-    def _payload(self, kind: str, volume: Object, pod: Object) -> Payload:
+    def _payload(self, kind: str, volume: Object, pod: Object, tokens: Mapping[int, str | VolumeProblem]) -> Payload:
         source, allocatable = volume[kind], self._allocatable()
         namespace = pod["metadata"]["namespace"]
 
@@ -197,7 +232,7 @@ class PodVolumes:
             case "downwardAPI":
                 return downward_api.payload(source.get("items") or (), pod, allocatable, _mode(source))
             case _:
-                return projected.payload(source, pod, found, allocatable)
+                return projected.payload(source, pod, found, allocatable, tokens)
 
     def _found(self, namespace: str, need: Need, source: Object) -> Object | None:
         followed = self._following.get(namespace, need)
@@ -247,5 +282,5 @@ def _digest(payload: Payload) -> bytes:
     digest = hashlib.sha256()
     for name in sorted(payload):
         file = payload[name]
-        digest.update(f"{name}\0{file.mode}\0{len(file.data)}\0".encode() + file.data)
+        digest.update(f"{name}\0{file.mode}\0{file.owner}\0{len(file.data)}\0".encode() + file.data)
     return digest.digest()

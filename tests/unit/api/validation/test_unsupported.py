@@ -20,10 +20,6 @@ VALUE = "Forbidden: podbay does not support this value yet"
         ({"securityContext": {"windowsOptions": {"runAsUserName": "a"}}}, "securityContext.windowsOptions"),
         ({"volumes": [{"name": "v", "nfs": {"path": "/", "server": "s"}}]}, "volumes[0].nfs"),
         (
-            {"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
-            "volumes[0].projected.sources[0].serviceAccountToken",
-        ),
-        (
             {"volumes": [{"name": "v", "projected": {"sources": [{"clusterTrustBundle": {"path": "t"}}]}}]},
             "volumes[0].projected.sources[0].clusterTrustBundle",
         ),

@@ -105,7 +105,6 @@ def test_a_projection_of_several_sources() -> None:
         "projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 1: may not specify a duration"
         " less than 10 minutes",
         "projected.path: Required value",
-        "projected.sources[0].serviceAccountToken: Forbidden: podbay does not support this field yet",
     ]
 
 

@@ -111,7 +111,7 @@ def test_sources_are_put_together() -> None:
             {"downwardAPI": {"items": [downward("name", fieldRef={"fieldPath": "metadata.name"})]}},
         ],
     }
-    files = projected.payload(source, POD, found, ALLOCATABLE)
+    files = projected.payload(source, POD, found, ALLOCATABLE, {})
     assert texts(files) == {"secret": "hidden", "map": "1", "name": "p"}
     assert (files["secret"].mode, files["map"].mode) == (0o640, 0o400)
 
@@ -119,8 +119,39 @@ def test_sources_are_put_together() -> None:
 def test_everything_that_is_wrong_with_the_sources_is_told_at_once() -> None:
     source = {"defaultMode": 0, "sources": [{"secret": {"name": "x"}}, {"configMap": {"name": "y"}}]}
     with pytest.raises(VolumeProblem) as problem:
-        projected.payload(source, POD, found, ALLOCATABLE)
+        projected.payload(source, POD, found, ALLOCATABLE, {})
     assert str(problem.value) == '[secret "x" not found, configmap "y" not found]'
+
+
+TOKEN = {"defaultMode": 0o644, "sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}}]}
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "of_containers", "mode", "owner"),
+    [
+        ({}, [{}], 0o644, None),
+        ({"runAsUser": 1000}, [{}, {}], 0o600, 1000),
+        ({"runAsUser": 1000}, [{"runAsUser": 0}], 0o600, 0),
+        ({"runAsUser": 1000}, [{}, {"runAsUser": 2000}], 0o644, None),
+        ({}, [{"runAsUser": 1000}, {}], 0o644, None),
+        ({"fsGroup": 3000}, [{}], 0o600, None),
+        ({"fsGroup": 3000, "runAsUser": 1000}, [{}], 0o600, 1000),
+    ],
+)
+def test_a_token_is_for_the_one_user_or_group_that_the_pod_names_else_for_all(
+    of_pod: dict[str, int], of_containers: list[dict[str, int]], mode: int, owner: int | None
+) -> None:
+    containers = [{"name": f"c{i}", "securityContext": context} for i, context in enumerate(of_containers)]
+    pod = {**POD, "spec": {"securityContext": of_pod, "containers": containers}}
+    files = projected.payload(TOKEN, pod, found, ALLOCATABLE, {0: "abc"})
+    assert files == {"token": File(b"abc", mode, owner)}
+
+
+def test_why_there_is_no_token_is_told_with_all_else() -> None:
+    source = {**TOKEN, "sources": [*TOKEN["sources"], {"secret": {"name": "x"}}]}  # type: ignore[misc]
+    with pytest.raises(VolumeProblem) as problem:
+        projected.payload(source, POD, found, ALLOCATABLE, {0: VolumeProblem("failed to fetch token: no")})
+    assert str(problem.value) == '[failed to fetch token: no, secret "x" not found]'
 
 
 def test_a_pod_needs_what_its_volumes_name() -> None:
