@@ -56,6 +56,10 @@ async def test_files_are_the_keys_and_can_be_read(node: Node, kind: str) -> None
     [sig-storage] Projected configMap should be consumable from pods in volume [NodeConformance]
     [sig-storage] Projected secret should be consumable from pods in volume [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the file's content is "value-1": line 1
     - its mode is -rw-r--r--: line 2
     - the pod succeeds: ``output``
@@ -77,6 +81,10 @@ async def test_all_files_can_have_another_mode(node: Node, kind: str) -> None:
     [sig-storage] Projected secret should be consumable from pods in volume with defaultMode set [LinuxOnly]
     [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the file's content is "value-1": line 1
     - its mode is -r--------: line 2
     - the pod succeeds: ``output``
@@ -92,6 +100,8 @@ async def test_files_can_be_read_by_any_user(node: Node, kind: str) -> None:
     """[sig-storage] ConfigMap should be consumable from pods in volume as non-root [NodeConformance]
     [sig-storage] Projected configMap should be consumable from pods in volume as non-root [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
     - the file's content is "value-1", read as user 1000: lines 1 and 2
     - its mode is -rw-r--r--: line 3
     - the pod succeeds: ``output``
@@ -111,6 +121,8 @@ async def test_files_can_be_read_by_the_group_that_the_pod_names(node: Node, kin
     [sig-storage] Projected secret should be consumable from pods in volume as non-root with defaultMode and fsGroup
     set [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the file's content is "value-1", read as user 1000 in group 1001: line 1
     - its mode is -r--r-----: line 2
     - the pod succeeds: ``output``
@@ -139,6 +151,10 @@ async def test_items_choose_keys_and_paths(node: Node, kind: str, mode: int | No
     [sig-storage] Projected secret should be consumable from pods in volume with mappings and Item Mode set [LinuxOnly]
     [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the content at the item's path is the key's: line 1
     - its mode is the item's, or -rw-r--r--: line 2
     - the pod succeeds: ``output``
@@ -156,6 +172,8 @@ async def test_items_can_be_read_by_any_user(node: Node, kind: str) -> None:
     [sig-storage] Projected configMap should be consumable from pods in volume with mappings as non-root
     [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
     - the content at the item's path is the key's, read as user 1000: line 1
     - its mode is -rw-r--r--: line 2
     - the pod succeeds: ``output``
@@ -176,6 +194,10 @@ async def test_one_object_can_be_in_several_volumes(node: Node, kind: str) -> No
     [sig-storage] Projected configMap should be consumable in multiple volumes in the same pod [NodeConformance]
     [sig-storage] Projected secret should be consumable in multiple volumes in a pod [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the content of the first volume's file is "value-1": line 1 (and of the second's: line 2)
     - its mode, for secrets, is -rw-r--r--: line 3
     - the pod succeeds: ``output``
@@ -192,6 +214,8 @@ async def test_a_running_pod_sees_what_is_changed(node: Node, kind: str) -> None
     """[sig-storage] ConfigMap updates should be reflected in volume [NodeConformance]
     [sig-storage] Projected configMap updates should be reflected in volume [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
     - the file's content is "value-1": the first ``reads``
     - the update is accepted: ``change``
     - then its content is "value-2": the second ``reads``
@@ -209,6 +233,7 @@ async def test_a_running_pod_sees_what_is_changed(node: Node, kind: str) -> None
 async def test_bytes_are_kept_as_they_are(node: Node) -> None:
     """[sig-storage] ConfigMap binary data should be reflected in volume [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
     - the text's content is "value-1": line 1
     - the dump of the other file is "de ca fe ba d0 fe ff": line 2
     """
@@ -226,6 +251,10 @@ async def test_a_running_pod_sees_optional_objects_come_change_and_go(node: Node
     [sig-storage] Projected configMap optional updates should be reflected in volume [NodeConformance]
     [sig-storage] Projected secret optional updates should be reflected in volume [NodeConformance]
 
+    Compared with test/e2e/common/storage/configmap_volume.go
+    Compared with test/e2e/common/storage/projected_configmap.go
+    Compared with test/e2e/common/storage/projected_secret.go
+    Compared with test/e2e/common/storage/secrets_volume.go
     - the object that does not exist yet has no file: the first ``reads``
     - the key that does not exist yet has no file: the second
     - the object that will be deleted has its file: the third
@@ -256,6 +285,7 @@ async def test_a_secret_of_another_namespace_is_another_secret(node: Node) -> No
     """[sig-storage] Secrets should be able to mount in a volume regardless of a different secret existing with same
     name in different namespace [NodeConformance]
 
+    Compared with test/e2e/common/storage/secrets_volume.go
     - making the namespace and the other secret succeeds: the first two requests
     - the file's content is "value-1", not the other's: line 1
     - its mode is -rw-r--r--: line 2
@@ -274,6 +304,7 @@ async def test_everything_that_can_be_projected_can_be_projected_together(node: 
     """[sig-storage] Projected combined should project all components that make up the projection API [Projection]
     [NodeConformance]
 
+    Compared with test/e2e/common/storage/projected_combined.go
     - the output has the pod's name: line 1
     - and the secret's value: line 2
     - and the config map's: line 3
@@ -294,6 +325,7 @@ async def test_everything_that_can_be_projected_can_be_projected_together(node: 
 async def test_volumes_of_two_kinds_do_not_get_in_each_others_way(node: Node) -> None:
     """[sig-storage] EmptyDir wrapper volumes should not conflict
 
+    Compared with test/e2e/storage/empty_dir_wrapper.go
     - a pod with a secret's and a config map's volume runs: ``running``
     - the objects and the pod can be deleted: the last three requests
     """

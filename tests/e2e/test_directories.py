@@ -29,6 +29,7 @@ async def test_a_directory_is_for_everybody(node: Node, medium: str) -> None:
     [NodeConformance]
     [sig-storage] EmptyDir volumes volume on tmpfs should have the correct mode [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/storage/empty_dir.go
     - the permissions of the directory are -rwxrwxrwx: line 1
     - the mount's type is tmpfs, for the latter: line 2
     """
@@ -56,6 +57,7 @@ async def test_anybody_can_make_files_in_a_directory(node: Node, medium: str, mo
     [sig-storage] EmptyDir volumes should support (non-root,0666,default) [LinuxOnly] [NodeConformance]
     [sig-storage] EmptyDir volumes should support (non-root,0777,default) [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/storage/empty_dir.go
     - a file made there has the mode that it was made with: line 1
     - its content is what was written: line 2
     - the mount's type is tmpfs, for tmpfs: line 3
@@ -71,6 +73,7 @@ async def test_anybody_can_make_files_in_a_directory(node: Node, medium: str, mo
 async def test_containers_share_a_directory(node: Node) -> None:
     """[sig-storage] EmptyDir volumes pod should support shared volumes between containers
 
+    Compared with test/e2e/common/storage/empty_dir.go
     - the pod runs: ``once``
     - the main container reads what the other has written: ``reads``
     """

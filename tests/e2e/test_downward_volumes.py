@@ -37,6 +37,8 @@ async def test_a_pod_tells_its_name(node: Node, kind: str) -> None:
     """[sig-storage] Downward API volume should provide podname only [NodeConformance]
     [sig-storage] Projected downwardAPI should provide podname only [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file has the pod's name: the only assertion
     """
     volumes = [volume(kind, field("metadata.name", "podname"))]
@@ -48,6 +50,8 @@ async def test_the_files_can_have_another_mode(node: Node, kind: str) -> None:
     """[sig-storage] Downward API volume should set DefaultMode on files [LinuxOnly] [NodeConformance]
     [sig-storage] Projected downwardAPI should set DefaultMode on files [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file's mode is -r--------: the only assertion
     """
     script = "stat -L -c %A /v/f"
@@ -60,6 +64,8 @@ async def test_one_file_can_have_another_mode(node: Node, kind: str) -> None:
     """[sig-storage] Downward API volume should set mode on item file [LinuxOnly] [NodeConformance]
     [sig-storage] Projected downwardAPI should set mode on item file [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file's mode is -r--------: the only assertion
     """
     script = "stat -L -c %A /v/f"
@@ -80,6 +86,8 @@ async def test_a_running_pod_sees_its_labels_and_annotations_change(
     [sig-storage] Projected downwardAPI should update labels on modification [NodeConformance]
     [sig-storage] Projected downwardAPI should update annotations on modification [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file has ``key1="value1"`` (annotations: ``builder="bar"``): the first ``reads``, with all of it
     - after the pod was updated it has ``key3="value3"`` (``builder="foo"``): the second ``reads``
     """
@@ -116,6 +124,8 @@ async def test_a_container_tells_what_it_asked_for(node: Node, kind: str, name: 
     [sig-storage] Projected downwardAPI should provide container's cpu request [NodeConformance]
     [sig-storage] Projected downwardAPI should provide container's memory request [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file has the amount, in whole units rounded up: the only assertion
     """
     container = {**mounted("v"), "resources": RESOURCES}
@@ -134,6 +144,8 @@ async def test_a_container_without_limits_may_have_what_the_node_has(node: Node,
     [sig-storage] Projected downwardAPI should provide node allocatable (memory) as default memory limit if the limit
     is not set [NodeConformance]
 
+    Compared with test/e2e/common/storage/downwardapi_volume.go
+    Compared with test/e2e/common/storage/projected_downwardapi.go
     - the file has a number that is not zero: the only assertion, with the number
     """
     volumes = [volume(kind, resource(f"limits.{name}"))]

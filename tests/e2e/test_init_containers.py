@@ -44,6 +44,7 @@ def all_went_well(found: Pod) -> None:
 def test_init_containers_of_a_pod_that_never_restarts(cluster: RealCluster) -> None:
     """[sig-node] InitContainer [NodeConformance] should invoke init containers on a RestartNever pod
 
+    Compared with test/e2e/common/node/init_container.go
     Upstream's assertions, and where they are made here:
     - every version that a watch shows keeps the invariants (initialized once and for all, transition time set, no
       container before): ``hold_throughout``
@@ -70,6 +71,7 @@ def test_init_containers_of_a_pod_that_never_restarts(cluster: RealCluster) -> N
 def test_init_containers_of_a_pod_that_restarts(cluster: RealCluster) -> None:
     """[sig-node] InitContainer [NodeConformance] should invoke init containers on a RestartAlways pod
 
+    Compared with test/e2e/common/node/init_container.go
     Upstream's assertions, and where they are made here:
     - every version that a watch shows keeps the invariants: ``hold_throughout``
     - the pod comes to phase Running: ``until`` and the assertion after it
@@ -97,6 +99,7 @@ def test_no_container_starts_while_an_init_container_fails(cluster: RealCluster)
     """[sig-node] InitContainer [NodeConformance] should not start app containers if init containers fail on a
     RestartAlways pod
 
+    Compared with test/e2e/common/node/init_container.go
     Upstream's assertions, and where they are made here:
     - in every version that a watch shows, run1 and init2 wait with the reason PodInitializing: the loop below
     - every version keeps the invariants: ``hold_throughout``
@@ -133,6 +136,7 @@ def test_a_failed_init_container_fails_a_pod_that_never_restarts(cluster: RealCl
     """[sig-node] InitContainer [NodeConformance] should not start app containers and fail the pod if init containers
     fail on a RestartNever pod
 
+    Compared with test/e2e/common/node/init_container.go
     Upstream's assertions, and where they are made here:
     - in every version that a watch shows run1 waits with the reason PodInitializing: the loop below
     - every version keeps the invariants: ``hold_throughout``

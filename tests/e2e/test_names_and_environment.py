@@ -28,6 +28,8 @@ async def test_a_key_can_be_a_variable(node: Node, kind: str) -> None:
     """[sig-node] ConfigMap should be consumable via environment variable [NodeConformance]
     [sig-node] Secrets should be consumable from pods in env vars [NodeConformance]
 
+    Compared with test/e2e/common/node/configmap.go
+    Compared with test/e2e/common/node/secrets.go
     - the environment has the variable with the key's value: the only assertion
     """
     await make(node, kind)
@@ -40,6 +42,8 @@ async def test_all_keys_can_be_variables(node: Node, kind: str) -> None:
     """[sig-node] ConfigMap should be consumable via the environment [NodeConformance]
     [sig-node] Secrets should be consumable via the environment [NodeConformance]
 
+    Compared with test/e2e/common/node/configmap.go
+    Compared with test/e2e/common/node/secrets.go
     - the environment has every key with its value: the first assertion
     - and again with the prefix: the second
     """
@@ -63,6 +67,7 @@ async def test_a_pod_is_told_its_name_namespace_address_host_and_uid(node: Node)
     [sig-node] Downward API should provide host IP as an env var [NodeConformance]
     [sig-node] Downward API should provide pod UID as env vars [NodeConformance]
 
+    Compared with test/e2e/common/node/downwardapi.go
     - POD_NAME is the pod's name and POD_NAMESPACE its namespace: the first assertion
     - POD_IP is an address: the second, with the address that the status has
     - HOST_IP is an address: the third, with the node's
@@ -90,6 +95,7 @@ async def test_a_container_is_told_what_it_asked_for(node: Node) -> None:
     """[sig-node] Downward API should provide container's limits.cpu/memory and requests.cpu/memory as env vars
     [NodeConformance]
 
+    Compared with test/e2e/common/node/downwardapi.go
     - CPU_LIMIT=2, MEMORY_LIMIT=67108864, CPU_REQUEST=1, MEMORY_REQUEST=33554432: the only assertion
     """
     env = resources(
@@ -107,6 +113,7 @@ async def test_a_container_is_told_what_it_asked_for(node: Node) -> None:
 async def test_a_container_without_limits_is_told_what_the_node_has(node: Node) -> None:
     """[sig-node] Downward API should provide default limits.cpu/memory from node allocatable [NodeConformance]
 
+    Compared with test/e2e/common/node/downwardapi.go
     - CPU_LIMIT and MEMORY_LIMIT are numbers that are not zero: the only assertion, with the node's numbers
     """
     env = resources(CPU_LIMIT="limits.cpu", MEMORY_LIMIT="limits.memory")
@@ -122,6 +129,7 @@ async def test_variables_can_be_made_of_others(node: Node) -> None:
     [sig-node] Variable Expansion should allow substituting values in a container's command [NodeConformance]
     [sig-node] Variable Expansion should allow substituting values in a container's args [NodeConformance]
 
+    Compared with test/e2e/common/node/expansion.go
     - FOOBAR=foo-value;;bar-value is in the environment: the first assertion
     - a command with $(TEST_VAR) prints its value: the second
     - so do arguments: the third
@@ -160,6 +168,7 @@ async def test_a_hosts_file_has_the_pods_aliases(node: Node) -> None:
     """[sig-node] Kubelet when scheduling an agnhost Pod with hostAliases should write entries to /etc/hosts
     [NodeConformance]
 
+    Compared with test/e2e/common/node/kubelet.go
     - the log, which is the file, has "123.45.67.89\\tfoo\\tbar": the only assertion
     """
     aliases = [{"ip": "123.45.67.89", "hostnames": ["foo", "bar"]}]
@@ -169,7 +178,8 @@ async def test_a_hosts_file_has_the_pods_aliases(node: Node) -> None:
 async def test_the_kubelet_writes_the_hosts_file_unless_the_pod_mounts_its_own(node: Node) -> None:
     """[sig-node] KubeletManagedEtcHosts should test kubelet managed /etc/hosts file [NodeConformance]
 
-    - in a pod with a network of its own the file is the kubelet's, in the first two containers: the first assertion
+    Compared with test/e2e/common/node/kubelet_etc_hosts.go
+    - in a pod with a network of its own the first two containers have the kubelet's file: the first assertion
     - it is not in the third, which mounts a file there: the second
     - it is not in the containers of a pod in the host's network: the third
     """
@@ -182,7 +192,7 @@ async def test_the_kubelet_writes_the_hosts_file_unless_the_pod_mounts_its_own(n
     )
     await node.running()
     found = [await node.log(f"busybox-{i}") for i in (1, 2, 3)]
-    assert managed in found[0] and managed in found[1]
+    assert found[0][0] == found[1][0] == managed
     assert managed not in found[2]
     await node.delete()
     await node.create(shell(script, "busybox-1"), shell(script, "busybox-2"), hostNetwork=True)

@@ -23,6 +23,7 @@ def names(cluster: RealCluster, selector: str) -> list[str]:
 def test_a_pod_has_its_hosts_address(cluster: RealCluster) -> None:
     """[sig-node] Pods should get a host IP [NodeConformance]
 
+    Compared with test/e2e/common/node/pods.go
     - the pod runs, and its status has a host IP that is not empty: the assertion (besides, it is its node's)
     """
     cluster.apply(pod("hosted", shell("main", SLEEP)))
@@ -36,6 +37,7 @@ def test_a_pod_has_its_hosts_address(cluster: RealCluster) -> None:
 def test_a_pod_is_submitted_and_removed(cluster: RealCluster) -> None:
     """[sig-node] Pods should be submitted and removed [NodeConformance]
 
+    Compared with test/e2e/common/node/pods.go
     Upstream's assertions, and where they are made here:
     - no pod has the label before; one has it after: the comparisons of names
     - a watch sees the pod come: the watch's first version
@@ -59,6 +61,7 @@ def test_a_pod_is_submitted_and_removed(cluster: RealCluster) -> None:
 def test_a_pod_is_updated(cluster: RealCluster) -> None:
     """[sig-node] Pods should be updated [NodeConformance]
 
+    Compared with test/e2e/common/node/pods.go
     Upstream's assertions, and where they are made here:
     - one pod has the label: the first comparison
     - after an update of the label, one pod has the new one: the second comparison
@@ -77,6 +80,7 @@ def test_a_pod_is_updated(cluster: RealCluster) -> None:
 def test_a_collection_of_pods_is_deleted(cluster: RealCluster) -> None:
     """[sig-node] Pods should delete a collection of pods
 
+    Compared with test/e2e/common/node/pods.go
     Upstream's assertions, and where they are made here:
     - three pods with the label are there: the first ``until``
     - after the deletion of the collection by the label, none is there: the second ``until``

@@ -1,29 +1,22 @@
 """Probes and hooks in real containers, to the letter of upstream's conformance tests."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+
 import pytest
 
 from podbay.wire.times import parse_time
 from tests.e2e.harness import SLEEP, Pod, RealCluster, pod, shell, throughout, until
-from tests.e2e.watching import condition, status_of
+from tests.e2e.watching import condition, status_of, watched
 
 pytestmark = pytest.mark.e2e
 SERVER = "mkdir -p /www; echo ok > /www/healthz; {}httpd -f -p 8080 -h /www"
-WATCH_S = 12.0  # upstream looks on for four minutes; at a period of one second this is twelve probes
+WATCH_S = 12.0  # upstream looks on for a minute; at a period of one second this is twelve probes
+HTTP = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
 
 
 def restarts(cluster: RealCluster, name: str, container: str = "main") -> int:
     return int(status_of(cluster.get("pod", name), container).get("restartCount", 0))
-
-
-def never_restarts(cluster: RealCluster, name: str) -> None:
-    """Look on for a while: the pod runs, and nothing is restarted."""
-    until(lambda: cluster.get("pod", name)["status"].get("phase") == "Running", "it runs")
-
-    def look() -> None:
-        assert restarts(cluster, name) == 0
-
-    throughout(WATCH_S, look)
-    cluster.wait_gone(name)
 
 
 def restarts_once(cluster: RealCluster, name: str) -> None:
@@ -39,10 +32,33 @@ def probed(name: str, script: str, **probes: object) -> Pod:
     return pod(name, shell("main", script, **probes))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def looked_at(cluster: RealCluster) -> Iterator[tuple[ExitStack, list[Pod]]]:
+    """Run what needs minutes to be looked at while the other tests of this module run.
+
+    Give the versions of the pod whose restarts are counted, and what must be closed before they are there.
+    """
+    tcp = {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
+    command = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
+    dies = {"exec": {"command": ["/bin/false"]}, "initialDelaySeconds": 5, "periodSeconds": 1, "failureThreshold": 1}
+    with ExitStack() as stack:
+        stack.callback(cluster.wait_gone, "counts", "exec-lives", "http-lives", "tcp-lives")
+        watching = stack.enter_context(ExitStack())
+        versions = watching.enter_context(watched(cluster, "counts"))
+        cluster.apply(
+            probed("counts", SLEEP, livenessProbe=dies),
+            probed("exec-lives", "echo ok > /tmp/health; " + SLEEP, livenessProbe=command),
+            probed("http-lives", SERVER.format(""), livenessProbe=HTTP),
+            probed("tcp-lives", SERVER.format(""), livenessProbe=tcp),
+        )
+        yield watching, versions
+
+
 def test_readiness_waits_for_its_delay_and_never_restarts(cluster: RealCluster) -> None:
     """[sig-node] Probing container with readiness probe should not be ready before initial delay and never restart
     [NodeConformance]
 
+    Compared with test/e2e/common/node/container_probe.go
     Upstream's assertions, and where they are made here:
     - the pod becomes ready: ``wait_ready``
     - the container's start and the Ready condition's transition are at least the initial delay apart: the comparison
@@ -61,6 +77,7 @@ def test_readiness_that_fails_is_never_ready_and_never_restarts(cluster: RealClu
     """[sig-node] Probing container with readiness probe that fails should never be ready and never restart
     [NodeConformance]
 
+    Compared with test/e2e/common/node/container_probe.go
     Upstream's assertions, and where they are made here:
     - while it is looked at, the pod is never ready: the loop
     - the restart count is 0: the assertion after it
@@ -80,6 +97,7 @@ def test_readiness_that_fails_is_never_ready_and_never_restarts(cluster: RealClu
 def test_a_command_that_fails_restarts(cluster: RealCluster) -> None:
     """[sig-node] Probing container should be restarted with a exec "cat /tmp/health" liveness probe [NodeConformance]
 
+    Compared with test/e2e/common/node/container_probe.go
     - the pod runs, and its restart count comes to 1 or more: ``restarts_once``
     """
     probe = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
@@ -88,68 +106,15 @@ def test_a_command_that_fails_restarts(cluster: RealCluster) -> None:
     restarts_once(cluster, "exec-dies")
 
 
-def test_a_command_that_goes_well_does_not_restart(cluster: RealCluster) -> None:
-    """[sig-node] Probing container should *not* be restarted with a exec "cat /tmp/health" liveness probe
-    [NodeConformance]
-
-    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
-    """
-    probe = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
-    cluster.apply(probed("exec-lives", "echo ok > /tmp/health; " + SLEEP, livenessProbe=probe))
-    never_restarts(cluster, "exec-lives")
-
-
 def test_a_request_that_fails_restarts(cluster: RealCluster) -> None:
     """[sig-node] Probing container should be restarted with a /healthz http liveness probe [NodeConformance]
 
+    Compared with test/e2e/common/node/container_probe.go
     - the pod runs, and its restart count comes to 1 or more: ``restarts_once``
     """
-    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
     script = SERVER.format("(sleep 5; rm /www/healthz) & ")
-    cluster.apply(probed("http-dies", script, livenessProbe=probe | {"failureThreshold": 1}))
+    cluster.apply(probed("http-dies", script, livenessProbe=HTTP | {"failureThreshold": 1}))
     restarts_once(cluster, "http-dies")
-
-
-def test_a_request_that_goes_well_does_not_restart(cluster: RealCluster) -> None:
-    """[sig-node] Probing container should *not* be restarted with a /healthz http liveness probe [NodeConformance]
-
-    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
-    """
-    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
-    cluster.apply(probed("http-lives", SERVER.format(""), livenessProbe=probe))
-    never_restarts(cluster, "http-lives")
-
-
-def test_a_connection_that_is_made_does_not_restart(cluster: RealCluster) -> None:
-    """[sig-node] Probing container should *not* be restarted with a tcp:8080 liveness probe [NodeConformance]
-
-    - the pod runs, and its restart count stays 0 as long as it is looked at: ``never_restarts``
-    """
-    probe = {"tcpSocket": {"port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
-    cluster.apply(probed("tcp-lives", SERVER.format(""), livenessProbe=probe))
-    never_restarts(cluster, "tcp-lives")
-
-
-def test_restart_counts_only_grow(cluster: RealCluster) -> None:
-    """[sig-node] Probing container should have monotonically increasing restart count [NodeConformance]
-
-    Upstream's assertions, and where they are made here:
-    - the restart count never falls: the assertion in the loop
-    - it comes to five: the loop's end (three here, with shorter periods; upstream waits for up to five minutes)
-    """
-    probe = {"exec": {"command": ["/bin/false"]}, "initialDelaySeconds": 5, "periodSeconds": 1, "failureThreshold": 1}
-    cluster.apply(probed("counts", SLEEP, livenessProbe=probe))
-    last = 0
-
-    def grew() -> bool:
-        nonlocal last
-        now = restarts(cluster, "counts")
-        assert now >= last
-        last = now
-        return last >= 3
-
-    until(grew, "three restarts", patience_s=90)
-    cluster.wait_gone("counts")
 
 
 def test_a_grpc_probe_of_a_server_that_does_not_speak_it_restarts(cluster: RealCluster) -> None:
@@ -184,6 +149,7 @@ def test_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster) -> N
     [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop exec hook
     properly [NodeConformance]
 
+    Compared with test/e2e/common/node/lifecycle_hook.go
     Upstream's assertions, and where they are made here (its hooks call a second pod, whose log tells; so do ours):
     - the pod with the hook runs: ``wait_ready``
     - after its start, the other pod has been called: the first ``until``
@@ -210,6 +176,7 @@ def test_http_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster)
     [sig-node] Container Lifecycle Hook when create a pod with lifecycle hook should execute prestop http hook
     properly [NodeConformance]
 
+    Compared with test/e2e/common/node/lifecycle_hook.go
     Upstream's assertions, and where they are made here:
     - the pod with the hook runs: ``wait_ready``
     - after its start, the other pod has been called: the first ``until``
@@ -232,11 +199,15 @@ def test_http_hooks_run_after_the_start_and_before_the_end(cluster: RealCluster)
 def test_a_pods_deadline_can_be_set_while_it_runs(cluster: RealCluster) -> None:
     """[sig-node] Pods should allow activeDeadlineSeconds to be updated [NodeConformance]
 
+    Compared with test/e2e/common/node/pods.go
     Upstream's assertions, and where they are made here:
-    - the pod runs: ``wait_ready``
+    - one pod has the label, and it runs: the first assertion and ``wait_ready``
     - after an update of activeDeadlineSeconds to 5, the pod ends with the reason DeadlineExceeded: ``until``
     """
-    cluster.apply(pod("deadline", shell("main", SLEEP)))
+    made = pod("deadline", shell("main", SLEEP))
+    made["metadata"]["labels"] = {"time": "deadline"}
+    cluster.apply(made)
+    assert [found["metadata"]["name"] for found in cluster.get("pods", "-l", "time=deadline")["items"]] == ["deadline"]
     cluster.wait_ready("deadline")
     cluster.kubectl("patch", "pod", "deadline", "-p", '{"spec":{"activeDeadlineSeconds":5}}')
     found = until(lambda: _ended(cluster, "deadline"), "it is ended")
@@ -262,6 +233,7 @@ def test_last_words_come_from_the_log_only_of_who_failed(
     [sig-node] Container Runtime blackbox test on terminated container should report termination message from file when
     pod succeeds and TerminationMessagePolicy FallbackToLogsOnError is set [NodeConformance]
 
+    Compared with test/e2e/common/node/runtime.go
     Upstream's assertions, and where they are made here:
     - the container terminates, in the expected phase: the assertion on the phase
     - its message is what is expected: the last assertion
@@ -272,6 +244,31 @@ def test_last_words_come_from_the_log_only_of_who_failed(
     assert found["status"]["phase"] == phase
     assert status_of(found, "main")["state"]["terminated"].get("message") == message
     cluster.wait_gone("words")
+
+
+def test_restart_counts_only_grow_and_who_is_well_is_not_restarted(
+    cluster: RealCluster, looked_at: tuple[ExitStack, list[Pod]]
+) -> None:
+    """[sig-node] Probing container should have monotonically increasing restart count [NodeConformance]
+    [sig-node] Probing container should *not* be restarted with a exec "cat /tmp/health" liveness probe
+    [NodeConformance]
+    [sig-node] Probing container should *not* be restarted with a /healthz http liveness probe [NodeConformance]
+    [sig-node] Probing container should *not* be restarted with a tcp:8080 liveness probe [NodeConformance]
+
+    Compared with test/e2e/common/node/container_probe.go
+    The pods run since the module's beginning, that is for minutes. Upstream's assertions, and where they are made here:
+    - the pod that dies is restarted five times: ``until`` (the back-off makes this three minutes)
+    - its restart count never falls: the comparison of the versions that a watch saw
+    - the pods that are well run, and are not restarted as long as they are looked at (upstream: four minutes): the loop
+    """
+    until(lambda: restarts(cluster, "counts") >= 5, "five restarts", patience_s=300)
+    watching, versions = looked_at
+    watching.close()
+    counts = [int(status_of(version, "main").get("restartCount", 0)) for version in versions]
+    assert counts == sorted(counts) and counts[-1] >= 5
+    for name in ("exec-lives", "http-lives", "tcp-lives"):
+        assert cluster.get("pod", name)["status"]["phase"] == "Running"
+        assert restarts(cluster, name) == 0
 
 
 def _handler(cluster: RealCluster) -> str:

@@ -87,6 +87,7 @@ async def test_a_read_only_root_file_system_cannot_be_written(node: Node) -> Non
     """[sig-node] Kubelet when scheduling a read only busybox container should not write to root filesystem
     [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/node/kubelet.go
     - the log is "/bin/sh: can't create /file: Read-only file system": the only assertion
     """
     container = {"command": ["/bin/sh", "-c", "echo test > /file; true"], **context(readOnlyRootFilesystem=True)}
@@ -166,6 +167,7 @@ async def test_a_safe_kernel_parameter_is_set(node: Node) -> None:
     """[sig-node] Sysctls [LinuxOnly] [NodeConformance] should support sysctls [MinimumKubeletVersion:1.21]
     [Environment:NotInUserNS]
 
+    Compared with test/e2e/common/node/sysctl.go
     - the pod is created, and no SysctlForbidden is told of it: ``output``, which needs its success
     - it succeeds: the same
     - its log says that kernel.shm_rmid_forced is 1: the first assertion (upstream's "kernel.shm_rmid_forced = 1")
@@ -181,6 +183,7 @@ async def test_a_safe_kernel_parameter_is_set(node: Node) -> None:
 async def test_names_of_no_kernel_parameter_are_refused(node: Node) -> None:
     """[sig-node] Sysctls [LinuxOnly] [NodeConformance] should reject invalid sysctls [MinimumKubeletVersion:1.21]
 
+    Compared with test/e2e/common/node/sysctl.go
     - the pod is refused: ``raises``
     - the message has ``Invalid value: "foo-"`` and ``Invalid value: "bar.."``: the first two assertions
     - it has neither ``safe-and-unsafe`` nor ``kernel.shmmax``: the last two

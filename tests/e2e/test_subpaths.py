@@ -62,6 +62,7 @@ async def test_one_file_of_a_volume_can_be_mounted(node: Node, kind: str) -> Non
     [sig-storage] Subpath Atomic writer volumes should support subpaths with downward pod
     [sig-storage] Subpath Atomic writer volumes should support subpaths with projected pod
 
+    Compared with test/e2e/storage/subpath.go
     - the container reads the file's content at the mount, again and again: line 1
     - the pod succeeds and can be deleted: ``output``
     """
@@ -77,6 +78,7 @@ async def test_a_file_can_be_mounted_over_another(node: Node) -> None:
     """[sig-storage] Subpath Atomic writer volumes should support subpaths with configmap pod with mountPath of existing
     file
 
+    Compared with test/e2e/storage/subpath.go
     - the container reads the key's value at /etc/resolv.conf: the only assertion
     - the pod succeeds and can be deleted: ``output``
     """
@@ -120,6 +122,7 @@ async def test_a_container_that_starts_again_gets_the_file_as_it_is_now(node: No
 async def test_a_sub_path_can_be_made_from_the_environment(node: Node) -> None:
     """[sig-node] Variable Expansion should allow substituting values in a volume subpath
 
+    Compared with test/e2e/common/node/expansion.go
     - in the whole volume there is a directory of the pod's name, so the output is "0": the only assertion
     """
     container = {
@@ -141,6 +144,7 @@ async def test_a_sub_path_that_leads_out_of_the_volume_is_refused(node: Node, va
     """[sig-node] Variable Expansion should fail substituting values in a volume subpath with backticks
     [sig-node] Variable Expansion should fail substituting values in a volume subpath with absolute path
 
+    Compared with test/e2e/common/node/expansion.go
     - the container waits with the reason CreateContainerConfigError: ``once``
     """
     env = [{"name": "POD_NAME", "value": value}]
@@ -173,6 +177,7 @@ async def test_a_sub_path_that_could_not_be_made_can_be_mended(node: Node) -> No
     """[sig-node] Variable Expansion should verify that a failing subpath expansion can be modified during the
     lifecycle of a container [Slow]
 
+    Compared with test/e2e/common/node/expansion.go
     - the pod does not run while the annotation is missing: ``once`` (upstream waits in vain)
     - updating the pod succeeds: the patch
     - then it runs: ``running``
@@ -194,6 +199,7 @@ async def test_a_sub_path_that_could_not_be_made_can_be_mended(node: Node) -> No
 async def test_what_is_written_to_a_sub_path_is_in_the_volume(node: Node) -> None:
     """[sig-node] Variable Expansion should succeed in writing subpaths in container
 
+    Compared with test/e2e/common/node/expansion.go
     - the pod runs: ``running``
     - a file can be made through the volume at mypath/foo: ``touch``
     - it is there in the sub-path's mount: ``reads``

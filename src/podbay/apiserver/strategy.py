@@ -58,8 +58,8 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
     """Reset what an update of the main resource may not change."""
     if resource in _WITH_STATUS:
         _keep(new, old, "status")
-    if resource is resources.PODS and new.get("spec") != old.get("spec"):
-        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    if resource is resources.PODS:
+        _count_generation(new, old)
     if resource is resources.POD_TEMPLATES and new.get("template") != old.get("template"):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if resource is resources.NAMESPACES:
@@ -85,6 +85,13 @@ def prepare_ephemeral(new: Object, old: Object) -> None:
             del new[name]
     new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion")}
     new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
+    _count_generation(new, old)
+
+
+def _count_generation(new: Object, old: Object) -> None:
+    """Count a change of what is wanted, through whichever subresource it came."""
+    if new.get("spec") != old.get("spec"):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 
 def prepare_finalize(new: Object, old: Object) -> None:

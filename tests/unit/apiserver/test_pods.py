@@ -54,3 +54,13 @@ async def test_a_binding_names_its_pod_its_namespace_and_may_name_its_version(ap
     assert "Precondition failed: ResourceVersion in precondition: 1" in refused["message"]
     body = {"metadata": {"name": "a", "resourceVersion": made["metadata"]["resourceVersion"]}, "target": target}
     await api.call("POST", f"{PODS}/a/binding", body, status=201)
+
+
+async def test_an_ephemeral_container_counts_as_a_new_generation(api: Api) -> None:
+    await api.create(PODS, pod("web"))
+    added = {"spec": {"ephemeralContainers": [{"name": "e", "image": "i"}]}}
+    media = "application/strategic-merge-patch+json"
+    changed = await api.call("PATCH", f"{PODS}/web/ephemeralcontainers", added, media=media)
+    assert changed["metadata"]["generation"] == 2
+    again = await api.call("PATCH", f"{PODS}/web/ephemeralcontainers", added, media=media)
+    assert again["metadata"]["generation"] == 2
