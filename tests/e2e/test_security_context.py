@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from podbay.api.errors import Invalid
-from podbay.api.resources import PODS
+from podbay.api.resources import NODES, PODS
 from tests.e2e.node import Node, shell
 
 pytestmark = pytest.mark.e2e
@@ -252,3 +252,25 @@ async def test_a_pod_can_share_the_hosts_processes_and_ipc(node: Node) -> None:
 
 async def test_selinux_options_do_no_harm_on_a_host_without_selinux(node: Node) -> None:
     assert await node.output("echo ran", **context(seLinuxOptions={"level": "s0:c0,c1"})) == ["ran"]
+
+
+async def test_users_of_a_pods_own_are_refused_by_a_runtime_that_cannot(node: Node) -> None:
+    await node.create(shell("true"), hostUsers=False)
+    said = 'can\'t set `spec.hostUsers: false`, runtime does not support user namespaces: the handler "" is not known'
+    await node.told("FailedCreatePodSandBox", f"Failed to create pod sandbox: {said}")
+    pod = await node.admin.get(PODS, "p", namespace="default")
+    assert pod["status"]["phase"] == "Pending"
+    assert await node.runtime.sandboxes() == []
+    found = await node.admin.get(NODES, "n1")
+    assert not {"runtimeHandlers", "features"} & set(found["status"])  # this runtime says nothing of either
+    await node.delete()
+
+
+async def test_a_stop_signal_is_refused_by_a_runtime_that_passes_it_over(node: Node) -> None:
+    await node.create(shell("true", lifecycle={"stopSignal": "SIGUSR1"}), os={"name": "linux"})
+    said = "lifecycle.stopSignal is not supported by the runtime"
+    await node.told("Failed", f"Error: {said}")
+    status = await node.once(lambda s: "waiting" in s["containerStatuses"][0]["state"])
+    assert status["containerStatuses"][0]["state"]["waiting"] == {"reason": "CreateContainerError", "message": said}
+    await node.delete()
+    assert await node.runtime.containers() == []

@@ -12,6 +12,7 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from podbay.cri.behaviour import Behaviour, answer_of, behaviour_of
 from podbay.cri.runtime import (
@@ -23,6 +24,7 @@ from podbay.cri.runtime import (
     PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
+    RuntimeHandler,
     RuntimeInfo,
     Sandbox,
     SandboxConfig,
@@ -30,6 +32,10 @@ from podbay.cri.runtime import (
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
+
+_UNLISTED: Final[Mapping[str, Any]] = {
+    "started_at": 0, "finished_at": 0, "exit_code": 0, "reason": "", "message": "", "log_path": "", "stop_signal": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,8 @@ class FakeRuntime:
         self.calls: list[str] = []
         self.private: dict[str, tuple[PullCredentials, ...]] = {}  # registry or registry/path -> who may pull
         self.tried: list[tuple[str, PullCredentials | None]] = []
+        self.handlers: tuple[RuntimeHandler, ...] = ()
+        self.knows_stop_signals = False
         self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
         self.sandbox_configs: dict[str, SandboxConfig] = {}
@@ -91,7 +99,7 @@ class FakeRuntime:
     async def info(self) -> RuntimeInfo:
         """Return that all is well."""
         await self._called("info")
-        return RuntimeInfo(name="fake", version="1.0", ready=True, network_ready=True)
+        return RuntimeInfo(name="fake", version="1.0", ready=True, network_ready=True, handlers=self.handlers)
 
     async def run_sandbox(self, config: SandboxConfig) -> str:
         """Make a sandbox with an address of its own."""
@@ -181,6 +189,7 @@ class FakeRuntime:
                 labels=dict(config.labels),
                 annotations=dict(config.annotations),
                 log_path=config.log_path,
+                stop_signal=config.stop_signal if self.knows_stop_signals else "",
             ),
             self.behaviour(config),
         )
@@ -236,11 +245,7 @@ class FakeRuntime:
     async def containers(self, labels: Mapping[str, str] | None = None) -> list[Container]:
         """Return the containers as a list has them: without times, exit codes and reasons."""
         await self._called("containers")
-        return [
-            replace(held.view, started_at=0, finished_at=0, exit_code=0, reason="", message="", log_path="")
-            for held in self._containers.values()
-            if _has(held.view.labels, labels)
-        ]
+        return [replace(held.view, **_UNLISTED) for held in self._containers.values() if _has(held.view.labels, labels)]
 
     async def container_status(self, container_id: str) -> Container:
         """Return a container with everything but its sandbox."""

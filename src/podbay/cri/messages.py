@@ -36,6 +36,11 @@ _PROPAGATIONS = {
     Propagation.HOST_TO_CONTAINER: pb.PROPAGATION_HOST_TO_CONTAINER,
     Propagation.BIDIRECTIONAL: pb.PROPAGATION_BIDIRECTIONAL,
 }
+_SIGNALS = {
+    number: name.removeprefix("SIGNAL_").replace("PLUS", "+").replace("MINUS", "-")
+    for name, number in pb.Signal.items()
+    if number
+}
 _ABANDONED = "context canceled"
 _MASKED = (
     "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -93,6 +98,8 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
                 readonly=m.read_only,
                 propagation=_PROPAGATIONS[m.propagation],
                 recursive_read_only=m.recursive_read_only,
+                uidMappings=_id_mappings(sandbox),
+                gidMappings=_id_mappings(sandbox),
             )
             for m in config.mounts
         ],
@@ -102,6 +109,7 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
         stdin=config.stdin,
         stdin_once=config.stdin_once,
         tty=config.tty,
+        stop_signal=_signal(config.stop_signal),
         linux=pb.LinuxContainerConfig(
             resources=pb.LinuxContainerResources(
                 cpu_period=resources.cpu_period_us,
@@ -174,6 +182,7 @@ def container_status(message: Any) -> Container:
         reason=message.reason,
         message=message.message,
         log_path=message.log_path,
+        stop_signal=_SIGNALS.get(message.stop_signal, ""),
     )
 
 
@@ -241,11 +250,22 @@ def _namespaces(config: SandboxConfig, target: str = "") -> Any:
         joined = _namespaces(config)
         joined.pid, joined.target_id = pb.TARGET, target
         return joined
+    ids = _id_mappings(config)
     return pb.NamespaceOption(
+        userns_options=pb.UserNamespace(mode=pb.POD if ids else pb.NODE, uids=ids, gids=ids),
         network=pb.NODE if config.host_network else pb.POD,
         pid=pb.NODE if config.host_pid else pb.POD if config.share_process_namespace else pb.CONTAINER,
         ipc=pb.NODE if config.host_ipc else pb.POD,
     )
+
+
+def _id_mappings(config: SandboxConfig) -> list[Any]:
+    users = config.user_namespace
+    return [pb.IDMapping(host_id=users.first_id, container_id=0, length=users.length)] if users is not None else []
+
+
+def _signal(name: str) -> Any:
+    return next((number for number, known in _SIGNALS.items() if known == name), pb.SIGNAL_RUNTIME_DEFAULT)
 
 
 def _sandbox_security(config: SandboxConfig) -> Any:

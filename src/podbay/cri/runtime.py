@@ -96,8 +96,16 @@ class ContainerSecurity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserNamespace:
+    """Users and groups of a sandbox's own: its 0 is the host's ``first_id``, and so on for ``length`` of them."""
+
+    first_id: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
-    """How to make a sandbox."""
+    """How to make a sandbox. ``user_namespace`` None: its users are the host's."""
 
     name: str
     namespace: str
@@ -114,6 +122,7 @@ class SandboxConfig:
     host_pid: bool = False
     host_ipc: bool = False
     share_process_namespace: bool = False
+    user_namespace: UserNamespace | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     security: SandboxSecurity = SandboxSecurity()
 
@@ -150,7 +159,7 @@ class LinuxResources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerConfig:
-    """How to make a container."""
+    """How to make a container. ``stop_signal`` is by its name; nothing leaves it to the image."""
 
     name: str
     image: str
@@ -166,6 +175,7 @@ class ContainerConfig:
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    stop_signal: str = ""
     sees_processes_of: str = ""  # another container's id, whose processes this one sees
     resources: LinuxResources = LinuxResources()
     security: ContainerSecurity = ContainerSecurity()
@@ -189,7 +199,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container that is there. Times, exit code and reason are known only from its status."""
+    """A container that is there. Times, exit code, reason and stop signal are known only from its status."""
 
     id: str
     sandbox_id: str
@@ -207,6 +217,7 @@ class Container:
     reason: str = ""
     message: str = ""
     log_path: str = ""
+    stop_signal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +286,10 @@ class RuntimeInfo:
     message: str = ""
     handlers: Sequence[RuntimeHandler] = ()
     supplemental_groups_policy: bool | None = None
+
+    def can_user_namespaces(self, handler: str) -> bool | None:
+        """Tell whether a handler can give a sandbox users of its own; None if nothing is known of the handler."""
+        return next((one.user_namespaces for one in self.handlers if one.name == handler), None)
 
     @property
     def recursive_read_only(self) -> bool:

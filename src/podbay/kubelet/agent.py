@@ -35,6 +35,7 @@ from podbay.kubelet.probes.http import HttpGetter
 from podbay.kubelet.probes.prober import Prober
 from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
+from podbay.kubelet.user_namespaces import UserNamespaces
 from podbay.kubelet.volumes.following import Following
 from podbay.kubelet.volumes.pod_volumes import PodVolumes
 from podbay.kubelet.volumes.tokens import Tokens
@@ -78,6 +79,7 @@ class Kubelet:
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
+        self.user_namespaces = UserNamespaces(self.files, config.max_pods, is_real=config.is_real)
         self.sandbox_slots = asyncio.Semaphore(_SANDBOXES_AT_ONCE)
         at_once = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         self.images = Images(runtime, clock, at_once, lambda: self.heartbeat.look_again(_PULLED_S))

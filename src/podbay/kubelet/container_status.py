@@ -60,6 +60,8 @@ def container_status(
         status["image"] = _shown_image(newest, container)
         status["imageID"] = about.image_ids.get(newest.image_ref, newest.image_ref)
         status["containerID"] = f"{about.runtime_name}://{newest.id}"
+        if newest.stop_signal:
+            status["stopSignal"] = newest.stop_signal
         state = _state(newest, about)
         # Why it waits is told only of one that will be tried again; of another its end is the last word.
         again = shall_run(newest, policy_of(kind, container, about.restart_policy)) and not about.is_terminating

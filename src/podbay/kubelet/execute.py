@@ -74,7 +74,8 @@ class Executor:
         for told in cut:
             self._worker.tell("Warning", "DNSConfigForming", told)
         try:
-            config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns)
+            users = kubelet.user_namespaces.of(pod, kubelet.heartbeat.info)
+            config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns, users)
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
@@ -149,8 +150,10 @@ class Executor:
         if newest is not None and newest.state is ContainerState.CREATED:
             await kubelet.runtime.remove_container(newest.id)
         try:
-            sandbox_config = sandboxes.sandbox_config(self._pod, kubelet.config, sandbox.attempt)
+            users = kubelet.user_namespaces.of(self._pod, kubelet.heartbeat.info)
+            sandbox_config = sandboxes.sandbox_config(self._pod, kubelet.config, sandbox.attempt, user_namespace=users)
             container_id = await kubelet.runtime.create_container(sandbox.id, config, sandbox_config)
+            await self._demand(container_id, config)
         except RuntimeFailure as error:
             if error.code == "UNAVAILABLE":
                 raise
@@ -171,6 +174,15 @@ class Executor:
             return Outcome(retry_s=_TELL_AGAIN_S)
         self.waiting.pop(name, None)
         return Outcome(made=await kubelet.observer.container(container_id, sandbox.id))
+
+    async def _demand(self, container_id: str, config: ContainerConfig) -> None:
+        """See that the runtime has taken what an older one passes over in silence. Raises RuntimeFailure."""
+        if not config.stop_signal:
+            return
+        made = await self._kubelet.runtime.container_status(container_id)
+        if made.stop_signal != config.stop_signal:
+            await self._kubelet.runtime.remove_container(container_id)
+            raise RuntimeFailure("UNIMPLEMENTED", "lifecycle.stopSignal is not supported by the runtime")
 
     async def _after_start(self, container: Mapping[str, Any], container_id: str, seen: Observed) -> str | None:
         """Do what a container wants done after its start; one whose hook fails is stopped. Return what went wrong."""

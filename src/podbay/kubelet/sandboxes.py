@@ -18,6 +18,7 @@ from podbay.cri.runtime import (
     LinuxResources,
     Mount,
     SandboxConfig,
+    UserNamespace,
 )
 from podbay.kubelet.actions import CONTAINER_HASH, container_hash
 from podbay.kubelet.config import KubeletConfig
@@ -44,7 +45,11 @@ def cgroup_of(config: KubeletConfig, uid: str) -> str:
 
 
 def sandbox_config(
-    pod: Mapping[str, Any], config: KubeletConfig, attempt: int, dns: DnsConfig | None = None
+    pod: Mapping[str, Any],
+    config: KubeletConfig,
+    attempt: int,
+    dns: DnsConfig | None = None,
+    user_namespace: UserNamespace | None = None,
 ) -> SandboxConfig:
     """Return how to make a pod's sandbox. Raises NameTooLong."""
     metadata, spec = pod["metadata"], pod["spec"]
@@ -76,6 +81,7 @@ def sandbox_config(
         host_pid=bool(spec.get("hostPID")),
         host_ipc=bool(spec.get("hostIPC")),
         share_process_namespace=bool(spec.get("shareProcessNamespace")),
+        user_namespace=user_namespace,
         sysctls=sysctls_of(pod),
         security=sandbox_security(pod),
     )
@@ -118,6 +124,7 @@ def container_config(  # noqa: PLR0913
         stdin=bool(container.get("stdin")),
         stdin_once=bool(container.get("stdinOnce")),
         tty=bool(container.get("tty")),
+        stop_signal=(container.get("lifecycle") or {}).get("stopSignal") or "",
         resources=resources,
         security=security,
         sees_processes_of=sees_processes_of,

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from podbay.cri import messages
 from podbay.cri.messages import pb
-from podbay.cri.runtime import ContainerState
+from podbay.cri.runtime import ContainerConfig, ContainerState, Mount, SandboxConfig, UserNamespace
 
 ABANDONED = "failed to create containerd task: failed to create shim task: context canceled: unknown"
 
@@ -18,3 +20,32 @@ ABANDONED = "failed to create containerd task: failed to create shim task: conte
 def test_a_start_that_was_given_up_with_its_asker_is_no_end(status: dict[str, object], state: ContainerState) -> None:
     message = pb.ContainerStatus(id="c", state=pb.CONTAINER_EXITED, exit_code=128, finished_at=9, **status)
     assert messages.container_status(message).state is state
+
+
+SANDBOX = SandboxConfig(name="p", namespace="default", uid="u")
+CONTAINER = ContainerConfig(name="c", image="i", mounts=[Mount(container_path="/a", host_path="/b")])
+
+
+def test_a_sandbox_with_users_of_its_own_has_them_in_its_containers_and_their_mounts_too() -> None:
+    mapped = replace(SANDBOX, user_namespace=UserNamespace(first_id=65536, length=65536))
+    mapping = pb.IDMapping(host_id=65536, container_id=0, length=65536)
+    container = messages.container_config(CONTAINER, mapped)
+    for part in (messages.sandbox_config(mapped).linux, container.linux):
+        users = part.security_context.namespace_options.userns_options
+        assert (users.mode, list(users.uids), list(users.gids)) == (pb.POD, [mapping], [mapping])
+    assert (list(container.mounts[0].uidMappings), list(container.mounts[0].gidMappings)) == ([mapping], [mapping])
+
+
+def test_a_sandbox_without_has_the_hosts_users() -> None:
+    users = messages.sandbox_config(SANDBOX).linux.security_context.namespace_options.userns_options
+    assert (users.mode, list(users.uids)) == (pb.NODE, [])
+    assert list(messages.container_config(CONTAINER, SANDBOX).mounts[0].uidMappings) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("SIGTERM", 23), ("SIGUSR1", 29), ("SIGRTMIN+15", 50), ("SIGRTMAX-14", 51), ("SIGRTMAX", 65), ("", 0)],
+)
+def test_a_stop_signal_goes_there_and_back_by_its_name(name: str, number: int) -> None:
+    assert messages.container_config(replace(CONTAINER, stop_signal=name), SANDBOX).stop_signal == number
+    assert messages.container_status(pb.ContainerStatus(id="c", stop_signal=number)).stop_signal == name

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
-from podbay.cri.runtime import Container, ContainerState, DnsConfig, RuntimeEvent
+from podbay.cri.runtime import Container, ContainerState, DnsConfig, RuntimeEvent, RuntimeHandler, UserNamespace
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
 from tests.unit.kubelet.support import MACHINE, NODE, House, Object, condition, house, pod
@@ -394,3 +394,33 @@ async def test_a_fault_in_the_runtimes_events_makes_no_kubelet_deaf(home: House)
     home.runtime.end_container(container.id, 0)
     await home.activity.idle()
     assert (await home.status())["phase"] == "Succeeded"
+
+
+async def test_a_pod_with_users_of_its_own_waits_for_a_runtime_that_can(home: House) -> None:
+    await home.run(pod(hostUsers=False))
+    said = "can't set `spec.hostUsers: false`, runtime does not support user namespaces"
+    told = ("Warning", "FailedCreatePodSandBox", f'Failed to create pod sandbox: {said}: the handler "" is not known')
+    assert told in await home.told()
+    assert (await home.status())["phase"] == "Pending" and home.count("run_sandbox") == 0
+    home.runtime.handlers = (RuntimeHandler(name="", user_namespaces=True),)
+    await home.pass_time(120)
+    assert (await home.status())["phase"] == "Running"
+    (config,) = home.runtime.sandbox_configs.values()
+    assert config.user_namespace == UserNamespace(first_id=65536, length=65536)
+    node = await home.admin.get(NODES, NODE)
+    features = {"recursiveReadOnlyMounts": False, "userNamespaces": True}
+    assert node["status"]["runtimeHandlers"] == [{"name": "", "features": features}]
+
+
+async def test_a_stop_signal_that_the_runtime_passes_over_keeps_the_container_waiting(home: House) -> None:
+    asking = pod(os={"name": "linux"})
+    asking["spec"]["containers"][0]["lifecycle"] = {"stopSignal": "SIGUSR1"}
+    await home.run(asking)
+    waiting = (await home.status())["containerStatuses"][0]["state"]["waiting"]
+    said = "lifecycle.stopSignal is not supported by the runtime"
+    assert waiting == {"reason": "CreateContainerError", "message": said}
+    assert ("Warning", "Failed", f"Error: {said}") in await home.told()
+    assert home.count("start_container") == 0 and await home.runtime.containers() == []
+    home.runtime.knows_stop_signals = True
+    await home.pass_time(20)
+    assert (await home.status())["containerStatuses"][0]["stopSignal"] == "SIGUSR1"

@@ -20,6 +20,16 @@ _HEADER_TEXT: Final = (
     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for"
     " validation is '[-A-Za-z0-9]+')"
 )
+_WINDOWS_SIGNALS: Final = ("SIGKILL", "SIGTERM")
+_LINUX_SIGNALS: Final = tuple(sorted([
+    *(f"SIG{name}" for name in (
+        "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+        "PROF", "PWR", "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN",
+        "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+    )),
+    *(f"SIGRTMIN+{n}" for n in range(1, 16)),
+    *(f"SIGRTMAX-{n}" for n in range(1, 15)),
+]))  # fmt: skip
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 _COUNTS: Final = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 
@@ -36,6 +46,17 @@ def validate_health(container: Object, grace_s: int | None, path: str) -> list[C
         if probe is not None:
             causes += _probe(kind, probe, grace_s, f"{path}.{kind}")
     return causes
+
+
+def validate_stop_signal(container: Object, system: str | None, path: str) -> list[Cause]:
+    """Return what is wrong with the signal that asks a container to end, on an operating system."""
+    signal, here = (container.get("lifecycle") or {}).get("stopSignal"), f"{path}.lifecycle.stopSignal"
+    if signal is None:
+        return []
+    if not system:
+        return [forbidden(here, "may not be set for containers with empty `spec.os.name`")]
+    known = _WINDOWS_SIGNALS if system == "windows" else _LINUX_SIGNALS
+    return [] if signal in known else [not_supported(here, signal, known)]
 
 
 def _probe(kind: str, probe: Object, grace_s: int | None, path: str) -> list[Cause]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
-from podbay.api.pod_containers import KINDS
+from podbay.api.pod_containers import KINDS, is_sidecar
 from podbay.api.validation.containers import image_causes, one_of, validate_containers, validate_init_containers
 from podbay.api.validation.ephemeral import validate_ephemeral_containers
 from podbay.api.validation.field_errors import (
@@ -24,6 +24,7 @@ from podbay.api.validation.field_errors import (
     not_supported,
     required,
 )
+from podbay.api.validation.health import validate_stop_signal
 from podbay.api.validation.host_names import validate_host_names
 from podbay.api.validation.metadata import (
     IMMUTABLE,
@@ -190,6 +191,8 @@ def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cau
         for i, container in enumerate(spec.get(kind) or ()):
             host_users = spec.get("hostUsers") is not False
             causes += validate_container_security(container, f"spec.{kind}[{i}]", host_users=host_users)
+            if kind == "containers" or is_sidecar(container):
+                causes += validate_stop_signal(container, (spec.get("os") or {}).get("name"), f"spec.{kind}[{i}]")
     affinity = spec.get("affinity") or {}
     if affinity.get("nodeAffinity") is not None:
         causes += validate_node_affinity(affinity["nodeAffinity"], "spec.affinity.nodeAffinity")

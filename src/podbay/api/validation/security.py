@@ -13,6 +13,7 @@ from podbay.api.errors import Cause
 from podbay.api.validation.field_errors import (
     duplicate,
     each_invalid,
+    forbidden,
     invalid,
     not_supported,
     required,
@@ -40,6 +41,11 @@ def validate_pod_security(spec: Mapping[str, Any], path: str) -> list[Cause]:
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         causes.append(invalid(f"{here}.shareProcessNamespace", value=True, detail=detail))
+    if spec.get("hostUsers") is False:
+        shared = (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC"))  # upstream's paths
+        causes += [
+            forbidden(f"{path}.{shown}", "when `hostUsers` is false") for name, shown in shared if spec.get(name)
+        ]
     causes += _sysctls(spec, f"{here}.sysctls")
     causes += _one_of(context, "fsGroupChangePolicy", ("Always", "OnRootMismatch"), here)
     causes += _seccomp(context.get("seccompProfile"), f"{here}.seccompProfile")

@@ -73,7 +73,7 @@ _CONTAINER: Final[dict[str, Rule]] = {
     }),
     "securityContext": Fields(_CONTAINER_SECURITY),
     **_honoured("livenessProbe", "readinessProbe", "startupProbe"),
-    "lifecycle": Fields(_honoured("postStart", "preStop")),
+    "lifecycle": Fields(_honoured("postStart", "preStop", "stopSignal")),
 }  # fmt: skip
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
@@ -102,7 +102,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     **_honoured("dnsPolicy", "dnsConfig", "hostAliases", "subdomain", "setHostnameAsFQDN"),
     **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),
     **_honoured("priority", "priorityClassName", "preemptionPolicy"),
-    "hostUsers": _TRUE,
+    "hostUsers": _YES,
     "os": Fields({"name": Values(("linux",))}),
     "securityContext": Fields(_POD_SECURITY),
 }

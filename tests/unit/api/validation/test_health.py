@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podbay.api.validation.health import validate_health
+from podbay.api.validation.health import validate_health, validate_stop_signal
 from tests.unit.api.validation.support import lines
 
 PORTS = "must be between 1 and 65535, inclusive"
@@ -81,3 +81,26 @@ def test_a_hook_sleeps_within_the_grace_period() -> None:
     assert problems(lifecycle={"postStart": {}}) == [
         "c.lifecycle.postStart: Required value: must specify a handler type"
     ]
+
+
+@pytest.mark.parametrize("signal", ["SIGABRT", "SIGTERM", "SIGRTMIN", "SIGRTMIN+15", "SIGRTMAX-14", "SIGRTMAX"])
+def test_a_stop_signal_is_one_that_linux_has(signal: str) -> None:
+    assert validate_stop_signal({"lifecycle": {"stopSignal": signal}}, "linux", "c") == []
+
+
+@pytest.mark.parametrize("signal", ["", "SIGSAUSAGE", "TERM", "SIGRTMIN+16", "SIGRTMAX-15", "15"])
+def test_another_is_refused_with_all_of_them(signal: str) -> None:
+    (found,) = lines(validate_stop_signal({"lifecycle": {"stopSignal": signal}}, "linux", "c"))
+    assert found.startswith(f'c.lifecycle.stopSignal: Unsupported value: "{signal}": supported values: "SIGABRT", ')
+    assert found.endswith('"SIGXFSZ"') and found.count('"SIG') - found.count('value: "SIG') == 65
+
+
+def test_a_stop_signal_needs_a_named_operating_system() -> None:
+    asked = {"lifecycle": {"stopSignal": "SIGUSR1"}}
+    assert lines(validate_stop_signal(asked, None, "c")) == [
+        "c.lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`"
+    ]
+    assert lines(validate_stop_signal(asked, "windows", "c")) == [
+        'c.lifecycle.stopSignal: Unsupported value: "SIGUSR1": supported values: "SIGKILL", "SIGTERM"'
+    ]
+    assert validate_stop_signal({"lifecycle": {}}, None, "c") == []

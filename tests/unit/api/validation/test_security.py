@@ -114,3 +114,13 @@ def test_an_ephemeral_containers_context_too() -> None:
     built = pod({"ephemeralContainers": [debugger]})
     found = lines(validate_ephemeral_containers(built["spec"], (), "spec.ephemeralContainers"))
     assert found == [f"spec.ephemeralContainers[0].securityContext.runAsUser: Invalid value: -1: {ID}"]
+
+
+def test_users_of_a_pods_own_exclude_the_hosts_namespaces() -> None:
+    shared = {"hostNetwork": True, "hostPID": True, "hostIPC": True}
+    found = lines(validate_create(PODS, pod({"hostUsers": False, **shared})))
+    assert found == [
+        f"spec.{name}: Forbidden: when `hostUsers` is false" for name in ("hostNetwork", "HostPID", "HostIPC")
+    ]
+    assert lines(validate_create(PODS, pod({"hostUsers": True, **shared}))) == []
+    assert lines(validate_create(PODS, pod({"hostUsers": False}, securityContext={"procMount": "Unmasked"}))) == []
