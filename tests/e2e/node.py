@@ -12,7 +12,7 @@ from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
 from podbay.client.inprocess import InProcessTransport
 from podbay.client.rest import Rest
-from podbay.cri.client import CriRuntime
+from podbay.cri.client import REQUEST_TIMEOUT_S, CriRuntime
 from podbay.cri.runtime import ContainerState, DnsConfig
 from podbay.kubelet import cgroups
 from podbay.kubelet.agent import Kubelet
@@ -31,11 +31,14 @@ FOREVER = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
 class Node:
     """An API server in memory and a kubelet on a real runtime."""
 
-    def __init__(self, containerd: PrivateContainerd) -> None:
+    def __init__(
+        self, containerd: PrivateContainerd, socket: Path | None = None, request_timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> None:
         self.clock = RealClock()
         self.directory = containerd.directory
         self.cgroup = f"/{containerd.bridge}"
-        self.runtime = CriRuntime(str(containerd.socket), self.clock)
+        path = str(socket or containerd.socket)
+        self.runtime = CriRuntime(path, self.clock, request_timeout_s=request_timeout_s)
         self.store = MemoryStore(self.clock)
         self.server = ApiServer(self.store, self.clock, ApiServerConfig())
         self.admin = Rest(self._transport("admin", "system:masters"), "test")
@@ -159,8 +162,11 @@ class Node:
 
 
 @asynccontextmanager
-async def one_node(containerd: PrivateContainerd) -> AsyncIterator[Node]:
-    node = Node(containerd)
+async def one_node(
+    containerd: PrivateContainerd, socket: Path | None = None, request_timeout_s: float = REQUEST_TIMEOUT_S
+) -> AsyncIterator[Node]:
+    """Run an API server and a kubelet; ``socket`` is a stand-in's for containerd's own."""
+    node = Node(containerd, socket, request_timeout_s)
     await node.server.start()
     node.start_kubelet()
     try:

@@ -33,8 +33,7 @@ pb: Any = runtime_pb2
 _RUNTIME: Final = "/runtime.v1.RuntimeService/"
 _IMAGES: Final = "/runtime.v1.ImageService/"
 _EVENTS: Final = "/containerd.services.events.v1.Events/Subscribe"
-_BRIEF_S: Final = 120.0
-_PULL_S: Final = 3600.0
+REQUEST_TIMEOUT_S: Final = 120.0
 _ENDLESS_S: Final = 366 * 86400.0
 _RETRY: Final = Backoff(base_s=0.1, cap_s=5.0)
 _ABSENT: Final = "NOT_FOUND"
@@ -43,9 +42,13 @@ Answer = TypeVar("Answer", bound=Message)
 
 
 class CriRuntime:
-    """See ``runtime.Runtime``. Connects when first used, and again after the runtime was gone."""
+    """See ``runtime.Runtime``. Connects when first used, and again after the runtime was gone.
 
-    def __init__(self, endpoint: str, clock: Clock) -> None:
+    A call fails after ``request_timeout_s`` and what it asks for itself; a pull may take as long as it takes.
+    """
+
+    def __init__(self, endpoint: str, clock: Clock, *, request_timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        self._timeout_s = request_timeout_s
         self._path = endpoint.removeprefix("unix://")
         self._clock = clock
         self._channel = Channel(path=self._path)
@@ -59,7 +62,8 @@ class CriRuntime:
     async def run_sandbox(self, config: SandboxConfig) -> str:
         """Make and start a sandbox."""
         request = pb.RunPodSandboxRequest(config=messages.sandbox_config(config))
-        answer = await self._call("RunPodSandbox", request, pb.RunPodSandboxResponse)
+        more_s = self._timeout_s  # a network has to be made, too
+        answer = await self._call("RunPodSandbox", request, pb.RunPodSandboxResponse, more_s=more_s)
         return str(answer.pod_sandbox_id)
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
@@ -102,7 +106,7 @@ class CriRuntime:
     async def stop_container(self, container_id: str, grace_s: float) -> None:
         """Stop a container."""
         request = pb.StopContainerRequest(container_id=container_id, timeout=int(grace_s))
-        await self._call_if_there("StopContainer", request, pb.StopContainerResponse, timeout_s=grace_s + _BRIEF_S)
+        await self._call_if_there("StopContainer", request, pb.StopContainerResponse, more_s=grace_s)
 
     async def remove_container(self, container_id: str) -> None:
         """Remove a container."""
@@ -124,7 +128,7 @@ class CriRuntime:
     async def pull_image(self, name: str, credentials: PullCredentials | None = None) -> str:
         """Fetch an image."""
         request = pb.PullImageRequest(image=pb.ImageSpec(image=name), auth=messages.auth_config(credentials))
-        answer = await self._call("PullImage", request, pb.PullImageResponse, service=_IMAGES, timeout_s=_PULL_S)
+        answer = await self._call("PullImage", request, pb.PullImageResponse, service=_IMAGES, more_s=_ENDLESS_S)
         return str(answer.image_ref)
 
     async def image(self, name: str) -> Image | None:
@@ -146,8 +150,8 @@ class CriRuntime:
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
         """Run a command to its end."""
         request = pb.ExecSyncRequest(container_id=container_id, cmd=list(command), timeout=int(timeout_s))
-        patience_s = timeout_s + _BRIEF_S if timeout_s else _ENDLESS_S
-        answer = await self._call("ExecSync", request, pb.ExecSyncResponse, timeout_s=patience_s)
+        more_s = timeout_s or _ENDLESS_S
+        answer = await self._call("ExecSync", request, pb.ExecSyncResponse, more_s=more_s)
         return ExecResult(stdout=answer.stdout, stderr=answer.stderr, exit_code=answer.exit_code)
 
     async def exec_url(
@@ -215,18 +219,18 @@ class CriRuntime:
         answer: type[Any],
         *,
         service: str = _RUNTIME,
-        timeout_s: float = _BRIEF_S,
+        more_s: float = 0.0,
     ) -> Any:
         call = UnaryUnaryMethod(self._channel, service + method, type(request), answer)
         try:
-            return await call(request, timeout=timeout_s)
+            return await call(request, timeout=self._timeout_s + more_s)
         except GRPCError as error:
             code = error.status.name if isinstance(error.status, Status) else str(error.status)
             raise RuntimeFailure(code, error.message or code) from None
+        except TimeoutError as error:  # it is an OSError, too
+            raise RuntimeFailure("DEADLINE_EXCEEDED", "context deadline exceeded") from error
         except (StreamTerminatedError, OSError) as error:
             raise RuntimeFailure("UNAVAILABLE", f"{self._path}: {error}") from error
-        except TimeoutError as error:
-            raise RuntimeFailure("DEADLINE_EXCEEDED", "context deadline exceeded") from error
 
     async def _call_if_there(
         self,
@@ -235,10 +239,10 @@ class CriRuntime:
         answer: type[Any],
         *,
         service: str = _RUNTIME,
-        timeout_s: float = _BRIEF_S,
+        more_s: float = 0.0,
     ) -> None:
         try:
-            await self._call(method, request, answer, service=service, timeout_s=timeout_s)
+            await self._call(method, request, answer, service=service, more_s=more_s)
         except RuntimeFailure as error:
             if error.code != _ABSENT:
                 raise

@@ -53,6 +53,7 @@ _LOST_S: Final = 2.0
 _SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
 _HEAR_AGAIN_S: Final = 1.0
+_MEND_AGAIN_S: Final = 10.0
 _REMEMBERED: Final = 1000
 
 
@@ -107,6 +108,7 @@ class Kubelet:
         self._connections = 0
         self._scope = TaskScope()
         self._hooks = hooks or Hooks()
+        self._mend_from = 0.0
         self._fetched: dict[tuple[str, str, str], Object] = {}
         self.registered = asyncio.Event()
 
@@ -223,6 +225,15 @@ class Kubelet:
             await self._rest.delete(PODS, metadata["name"], namespace=metadata["namespace"], options=options)
         except (NotFound, Conflict):
             return  # it is gone, or another pod has its name
+
+    async def mend_sandboxes(self, failure: RuntimeFailure) -> None:
+        """Have the image of sandboxes brought back, if it was for want of it that one could not be made."""
+        now = self.clock.monotonic()
+        if self._hooks.mend_sandboxes is None or "image" not in failure.message or now < self._mend_from:
+            return
+        self._mend_from = now + _MEND_AGAIN_S
+        _log.warning("the image of sandboxes is made anew: %s", failure)
+        await self._hooks.mend_sandboxes()
 
     def own(self, uid: str, seen: Observed) -> None:
         """Remember whose the runtime's sandboxes and containers are, for when their ends are told."""

@@ -14,7 +14,7 @@ class KubeletConfig:
     ``resolver`` tells how the host resolves names now; it is asked for each sandbox, because a host moves.
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
     of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
-    at once; None is no limit.
+    at once; None is no limit. The runtime has ``runtime_request_timeout_s`` to answer a call.
     """
 
     node_name: str
@@ -35,6 +35,7 @@ class KubeletConfig:
     allowed_unsafe_sysctls: Sequence[str] = ()
     serialize_image_pulls: bool = True
     max_parallel_image_pulls: int | None = None
+    runtime_request_timeout_s: float = 120.0
     has_apparmor: bool = False
 
 
@@ -44,7 +45,9 @@ class Hooks:
 
     ``network_up`` returns when pods can have addresses. ``sweep_runtime`` removes what a killed runtime left behind;
     called once the pods were heard, after each loss of the runtime, and a little later again. Raises OSError.
+    ``mend_sandboxes`` brings the image of sandboxes back, after a sandbox could not be made for want of it.
     """
 
     network_up: Callable[[], Awaitable[None]] | None = None
     sweep_runtime: Callable[[], Awaitable[None]] | None = None
+    mend_sandboxes: Callable[[], Awaitable[None]] | None = None

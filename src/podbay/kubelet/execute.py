@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _TRY_AGAIN_S: Final = 10.0
 _TELL_AGAIN_S: Final = 0.05
+_ANSWER_S: Final = 5.0  # what is nearly done is left to finish; what hangs holds no deletion up
 Answer = TypeVar("Answer")
 
 
@@ -81,9 +82,11 @@ class Executor:
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
                 cgroups.prepare(config.cgroup_parent, pod_resources(pod))
             async with self._turn(kubelet.sandbox_slots):
-                sandbox_id = await kubelet.runtime.run_sandbox(config)
+                sandbox_id = await self._unless_ending(kubelet.runtime.run_sandbox(config), _ANSWER_S)
         except (RuntimeFailure, OSError) as error:
             self._worker.tell("Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            if isinstance(error, RuntimeFailure):
+                await kubelet.mend_sandboxes(error)
             raise
         kept = [c for c in seen.containers if c.state is ContainerState.EXITED]
         for old in seen.sandboxes[1:]:
@@ -152,7 +155,8 @@ class Executor:
         try:
             users = kubelet.user_namespaces.of(self._pod, kubelet.heartbeat.info)
             sandbox_config = sandboxes.sandbox_config(self._pod, kubelet.config, sandbox.attempt, user_namespace=users)
-            container_id = await kubelet.runtime.create_container(sandbox.id, config, sandbox_config)
+            creating = kubelet.runtime.create_container(sandbox.id, config, sandbox_config)
+            container_id = await self._unless_ending(creating, _ANSWER_S)
             await self._demand(container_id, config)
         except RuntimeFailure as error:
             if error.code == "UNAVAILABLE":
@@ -160,7 +164,7 @@ class Executor:
             return waits("CreateContainerError", error.message, _TRY_AGAIN_S)
         tell("Normal", "Created", f"Created container: {name}")
         try:
-            await kubelet.runtime.start_container(container_id)
+            await self._unless_ending(kubelet.runtime.start_container(container_id), _ANSWER_S)
         except RuntimeFailure as error:
             if error.code == "UNAVAILABLE":
                 raise
@@ -282,11 +286,17 @@ class Executor:
         finally:
             slots.release()
 
-    async def _unless_ending(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Wait for something long, and give it up if the pod is to end meanwhile. Raises Ending."""
+    async def _unless_ending(self, work: Coroutine[Any, Any, Answer], still_s: float = 0.0) -> Answer:
+        """Wait for something long, and give it up a while after the pod is to end. Raises Ending."""
+
+        async def ended() -> None:
+            await self._worker.ending.wait()
+            if still_s:
+                await self._kubelet.clock.sleep(still_s)
+
         async with TaskScope() as scope:
-            working = scope.start(outcome(work), name="pull")
-            ending = scope.start(self._worker.ending.wait(), name="ending")
+            working = scope.start(outcome(work), name="long")
+            ending = scope.start(ended(), name="ending")
             with self._worker.patience(1).waiting():
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():

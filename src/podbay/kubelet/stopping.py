@@ -3,21 +3,23 @@
 Takes what runs; returns when it has ended. Meanwhile the pod's status is kept up, and a grace period that is shortened
 takes effect at once.
 Invariant: no container has longer than the grace period, however much of it goes by before it is asked to end; but
-two seconds of a longer one are always left.
+two seconds of a longer one are always left. One that will not stop keeps neither the others nor the sandbox from it.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination ; upstream's killContainer and
 terminationOrdering.
 """
 
 import asyncio
+import json
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from podbay.api.pod_containers import find_container, is_sidecar
-from podbay.cri.runtime import Container
+from podbay.cri.runtime import Container, RuntimeFailure, Sandbox
 from podbay.kubelet.actions import StopContainer
-from podbay.kubelet.deadline import Deadline
+from podbay.kubelet.deadline import Deadline, outcome
 from podbay.kubelet.hooks import FALLBACK, HookFailed
 from podbay.kubelet.observed import Observed
 from podbay.lib.tasks import TaskScope
@@ -32,6 +34,29 @@ _log = logging.getLogger(__name__)
 _LEAST_S: Final = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What could not be done of a pod's end, to what, and why."""
+
+    action: str
+    target: str
+    why: RuntimeFailure
+
+    def __str__(self) -> str:
+        why = json.dumps(str(self.why), ensure_ascii=False)
+        return f'failed to "{self.action}" for "{self.target}" with {self.action}Error: {why}'
+
+
+class KillFailed(RuntimeFailure):
+    """Something of a pod could not be stopped. As text it reads as upstream tells it."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        super().__init__(failures[0].why.code, failures[0].why.message)
+        texts = [str(failure) for failure in failures]
+        self.args = (texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]",)
+        self.failures = failures
+
+
 class Stopper:
     """See the module."""
 
@@ -40,14 +65,35 @@ class Stopper:
         self._worker = worker
         self._told: set[str] = set()
 
+    async def kill(self, seen: Observed, sandboxes: Sequence[Sandbox]) -> None:
+        """Stop every container that runs, and then these sandboxes, which ends also what would not stop.
+
+        Raises KillFailed, and tells it; what runs then is for a later step.
+        """
+        failures: list[Failure] = []
+        if seen.running:
+            try:
+                await self.stop_all(seen)
+            except KillFailed as error:
+                failures += error.failures
+        for sandbox in sandboxes:
+            try:
+                await self._kubelet.runtime.stop_sandbox(sandbox.id)
+            except RuntimeFailure as error:
+                failures.append(Failure("KillPodSandbox", sandbox.uid, error))
+        if failures:
+            failed = KillFailed(failures)
+            self._worker.tell("Warning", "FailedKillPod", f"error killing pod: {failed}")
+            raise failed
+
     async def stop_all(self, seen: Observed) -> None:
-        """Stop every container that runs; return when all have ended. Raises RuntimeFailure."""
+        """Stop every container that runs; return when all have ended, or failed to. Raises KillFailed."""
         turns = Turns(self._worker.pod["spec"], [container.name for container in seen.running])
         stops = [(container, f"Stopping container {container.name}") for container in seen.running]
         await self._see_to_it(stops, self._worker.grace_s(), turns)
 
     async def stop_one(self, stop: StopContainer, seen: Observed) -> None:
-        """Stop one container that is to be made anew. Raises RuntimeFailure."""
+        """Stop one container that is to be made anew. Raises KillFailed."""
         container = next(c for c in seen.containers if c.id == stop.id)
         await self._see_to_it([(container, stop.message)], self._grace_s(stop), Turns({"containers": ()}, ()))
 
@@ -72,7 +118,9 @@ class Stopper:
         was_woken = False
         async with TaskScope() as scope:
             tasks = [
-                scope.start(self._end(container, message, deadline, grace_s, turns, patience), name="stop container")
+                scope.start(
+                    outcome(self._end(container, message, deadline, grace_s, turns, patience)), name="stop container"
+                )
                 for container, message in stops
             ]
             while pending := [task for task in tasks if not task.done()]:
@@ -93,8 +141,15 @@ class Stopper:
             worker.unpark()
             if was_woken:
                 worker.wake()  # what else it was woken for has not been dealt with yet
-            for task in tasks:
-                await task
+            found = [await task for task in tasks]
+        failures: list[Failure] = []
+        for (container, _), failure in zip(stops, found, strict=True):
+            if isinstance(failure, RuntimeFailure):
+                failures.append(Failure("KillContainer", container.name, failure))
+            elif failure is not None:
+                raise failure
+        if failures:
+            raise KillFailed(failures)
 
     async def _end(
         self,
@@ -140,12 +195,14 @@ class Stopper:
             while True:
                 allowed_s = min(grace_s, self._worker.grace_s()) if self._worker.ending.is_set() else grace_s
                 given_s = float(max(math.ceil(deadline.left_s()), min(_LEAST_S, allowed_s)))
-                stopping = scope.start(runtime.stop_container(container.id, given_s), name="ask to end")
+                stopping = scope.start(outcome(runtime.stop_container(container.id, given_s)), name="ask to end")
                 shorter = scope.start(deadline.moved(), name="less time")
                 with patience.waiting():
                     await asyncio.wait({stopping, shorter}, return_when=asyncio.FIRST_COMPLETED)
                 if stopping.done():
-                    await stopping
+                    failure = await stopping
+                    if failure is not None:
+                        raise failure
                     return
 
 

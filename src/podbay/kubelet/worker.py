@@ -194,7 +194,7 @@ class Worker:
         seen = await self._look()
         if self.removed:
             if seen.running:
-                await self.stopper.stop_all(seen)
+                await self.stopper.kill(seen, seen.sandboxes)
                 seen = await self._look()
             await self._clean_up(seen)
             return True, None
@@ -270,16 +270,14 @@ class Worker:
 
         Raises Ending, RuntimeFailure, TransportError.
         """
-        executor, runtime = self._executor, self._kubelet.runtime
+        executor = self._executor
         executor.note_waiting(todo.waiting, seen)
         again = [waiting.left_s for waiting in todo.waiting]
         is_sure = not (todo.kill or todo.stop or todo.remove or todo.is_over)
         if todo.kill:
             if todo.sandbox_changed:
                 self.tell("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
-            await self.stopper.stop_all(seen)
-            for old in seen.sandboxes:
-                await runtime.stop_sandbox(old.id)
+            await self.stopper.kill(seen, seen.sandboxes)
         if todo.sandbox_attempt is not None:
             async with TaskScope() as scope:
                 told = scope.start(self.write(seen), name="tell what is coming")
@@ -310,17 +308,13 @@ class Worker:
 
     async def _finish(self, seen: Observed) -> None:
         """Stop what still runs of a pod that has nothing to do any more, and its sandbox."""
-        await self.stopper.stop_all(seen)
-        if seen.sandbox is not None:
-            await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
+        await self.stopper.kill(seen, [seen.sandbox] if seen.sandbox is not None else [])
 
     async def _terminate(self, seen: Observed) -> float | None:
         """End a pod that is being deleted: stop, tell, and let the API server forget it."""
+        await self.stopper.kill(seen, [seen.sandbox] if seen.sandbox is not None else [])
         if seen.running:
-            await self.stopper.stop_all(seen)
             seen = await self._look()
-        if seen.sandbox is not None:
-            await self._kubelet.runtime.stop_sandbox(seen.sandbox.id)
         await self._kubelet.volumes.tear_down(self.uid)
         again_s = await self.write(seen)
         if again_s is None and not self.removed:

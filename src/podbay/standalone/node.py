@@ -4,6 +4,7 @@ Takes a place, the server's address and certificates; runs until cancelled. Cont
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -24,11 +25,14 @@ from podbay.serving.door import serve
 from podbay.standalone import network
 from podbay.standalone.containerd import SANDBOX_IMAGE
 from podbay.standalone.credentials import Credentials
+from podbay.standalone.errors import ClusterError
 from podbay.standalone.images import recipes
 from podbay.standalone.images.layer import build
 from podbay.standalone.node_place import NodePlace
 from podbay.standalone.runtime import GivenRuntime, NodeRuntime, PrivateRuntime
 from podbay.standalone.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 
@@ -55,18 +59,22 @@ class Node:
         for directory in (place.state, place.run, place.log, place.log / "pods"):
             directory.mkdir(parents=True, exist_ok=True)
         await self._runtime.start()
-        cri = CriRuntime(self._runtime.endpoint, self._clock)
+        kubelet_config = self._config()
+        patience_s = kubelet_config.runtime_request_timeout_s
+        cri = CriRuntime(self._runtime.endpoint, self._clock, request_timeout_s=patience_s)
         config = self._credentials.client_config(self._server, place.identity)
         transport = AiohttpTransport(config, tls=self._credentials.client_context(place.identity))
         rest, activity = Rest(transport, "podbay-kubelet"), Activity()
         kubelet = Kubelet(
             rest,
             cri,
-            self._config(),
+            kubelet_config,
             self._clock,
             activity,
             hooks=Hooks(
-                network_up=self._network_up(rest, cri, activity), sweep_runtime=lambda: self._runtime.sweep(cri)
+                network_up=self._network_up(rest, cri, activity),
+                sweep_runtime=lambda: self._runtime.sweep(cri),
+                mend_sandboxes=self._mend_sandboxes,
             ),
         )
         tls = self._credentials.server_context(place.serving)
@@ -115,8 +123,18 @@ class Node:
         return up
 
     async def _sandbox_image(self, cri: CriRuntime) -> None:
-        if self._settings.runtime_endpoint or await cri.image(SANDBOX_IMAGE) is not None:
+        if not self._settings.runtime_endpoint and await cri.image(SANDBOX_IMAGE) is None:
+            await self._import_sandbox_image()
+
+    async def _mend_sandboxes(self) -> None:
+        if self._settings.runtime_endpoint:
             return
+        try:
+            await self._import_sandbox_image()
+        except (ClusterError, OSError) as error:
+            _log.warning("the image of sandboxes: %s", error)
+
+    async def _import_sandbox_image(self) -> None:
         archive = self._place.state / "pause.tar"
         await asyncio.to_thread(build, recipes.sandbox_recipe(), archive)
         await self._runtime.import_archive(archive)

@@ -4,6 +4,7 @@ The server here is grpclib's, on a socket of the test's, and answers what a test
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Peer:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "cri.sock"
         self.answers: dict[str, Message | Exception] = {}
+        self.hangs = False
         self.asked: list[Any] = []
         self.subscribed: list[Any] = []
         self.metadata: list[dict[str, Any]] = []
@@ -73,6 +75,8 @@ class Peer:
     def _handler(self, path: str, request: type[Message]) -> Handler:
         async def answer(stream: Stream[Any, Any]) -> None:
             self.asked.append(await stream.recv_message())
+            if self.hangs:
+                await asyncio.Event().wait()
             found = self.answers[path]
             if isinstance(found, Exception):
                 raise found
@@ -223,6 +227,36 @@ async def test_an_image_that_is_not_there_is_none(peer: Peer, runtime: CriRuntim
     peer.answers[f"{IMAGES}ImageStatus"] = pb.ImageStatusResponse(image=pb.Image(id="x", repo_tags=["t"], size=7))
     found = await runtime.image("i")
     assert found is not None and (found.id, found.tags, found.size_bytes) == ("x", ("t",), 7)
+
+
+@pytest.mark.parametrize(
+    ("call", "at_least_s"),
+    [
+        (lambda runtime: runtime.start_container("c"), 0.2),
+        (lambda runtime: runtime.run_sandbox(SandboxConfig(name="p", namespace="n", uid="u")), 0.4),
+        (lambda runtime: runtime.stop_container("c", 1.0), 1.2),
+    ],
+)
+async def test_a_runtime_that_hangs_is_given_up_in_time(peer: Peer, call: Call, at_least_s: float) -> None:
+    peer.hangs = True
+    runtime = CriRuntime(f"unix://{peer.path}", RealClock(), request_timeout_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(RuntimeFailure) as caught:
+        await call(runtime)
+    assert time.monotonic() - began >= at_least_s
+    assert str(caught.value) == "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
+    await runtime.close()
+
+
+async def test_a_pull_may_take_as_long_as_it_takes(peer: Peer) -> None:
+    peer.hangs = True
+    runtime = CriRuntime(f"unix://{peer.path}", RealClock(), request_timeout_s=0.05)
+    pull = asyncio.ensure_future(runtime.pull_image("quay.io/a:1"))
+    with pytest.raises(RuntimeFailure):
+        await runtime.start_container("c")
+    assert not pull.done()
+    pull.cancel()
+    await runtime.close()
 
 
 async def test_an_image_is_pulled_by_nobody_or_as_somebody(peer: Peer, runtime: CriRuntime) -> None:

@@ -83,6 +83,7 @@ class House:
         self.kubelet: Kubelet
         self.dns = DnsConfig()
         self.sweeps = 0
+        self.mended = 0
         self._kubelets = TaskScope()
 
     async def start_kubelet(self, *, is_cut: bool = False) -> None:
@@ -98,7 +99,7 @@ class House:
             is_real=False,
         )
         rest = Rest(self.link, "kubelet")
-        hooks = Hooks(sweep_runtime=self._sweep)
+        hooks = Hooks(sweep_runtime=self._sweep, mend_sandboxes=self._mend)
         self.kubelet = Kubelet(rest, self.runtime, config, self.clock, self.activity, MACHINE, hooks)
         self._running = self._kubelets.start(self.kubelet.run(), name="kubelet")
         if not is_cut:
@@ -171,6 +172,9 @@ class House:
     def count(self, method: str) -> int:
         """Return how often the runtime was asked for something."""
         return self.runtime.calls.count(method)
+
+    async def _mend(self) -> None:
+        self.mended += 1
 
     async def _sweep(self) -> None:
         self.sweeps += 1

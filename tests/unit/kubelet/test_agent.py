@@ -424,3 +424,18 @@ async def test_a_stop_signal_that_the_runtime_passes_over_keeps_the_container_wa
     home.runtime.knows_stop_signals = True
     await home.pass_time(20)
     assert (await home.status())["containerStatuses"][0]["stopSignal"] == "SIGUSR1"
+
+
+async def test_the_image_of_sandboxes_is_brought_back_once_for_all_pods_that_miss_it(home: House) -> None:
+    lost = "failed to create containerd container: error unpacking image: content digest sha256:1: not found"
+    home.runtime.fail("run_sandbox", "NOT_FOUND", lost, times=4)
+    await home.run(pod("a"), pod("b"))
+    assert home.mended == 1
+    await home.pass_time(4)
+    assert (await home.status("a"))["phase"] == (await home.status("b"))["phase"] == "Running"
+
+
+async def test_a_sandbox_that_fails_for_another_reason_changes_no_image(home: House) -> None:
+    home.runtime.fail("run_sandbox", "UNKNOWN", "no IP addresses available in range set")
+    await home.run(pod())
+    assert home.mended == 0
