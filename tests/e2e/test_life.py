@@ -291,11 +291,11 @@ def test_volumes_go_with_their_pod_also_after_a_kill(another: RealCluster, archi
     another.apply(SECRET, with_volumes("one", node), with_volumes("two", node))
     another.wait_ready("one", "two")
     os.kill(another.pid("server.pid"), signal.SIGKILL)
-    assert len(_pod_mounts(another)) == 2 * 7
+    assert len(_pod_mounts(another)) == 2 * 8  # seven of its own, and its token
     another.up()
     another.wait_ready("one", "two")
     another.wait_gone("one")
-    until(lambda: len(_pod_mounts(another)) == 7, "the volumes of one pod are unmounted")
+    until(lambda: len(_pod_mounts(another)) == 8, "the volumes of one pod are unmounted")
     another.kubectl("delete", "pod", "two", "--wait=false")
     os.kill(another.pid("server.pid"), signal.SIGKILL)
     another.up()

@@ -3,18 +3,19 @@
 Takes an identity and what a request is about; gives a yes, or Forbidden with upstream's message. ``system:masters``
 may do everything; scheduler, controllers and nodes what upstream's roles give them (a node only its own objects and
 what its pods name); any other authenticated user discovery, ``/version``, health, and who it is itself; service
-accounts also by which keys tokens are checked.
+accounts also by which keys tokens are checked. What an administrator's policies allow comes on top.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings and
 https://kubernetes.io/docs/reference/access-authn-authz/node/
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from podbay.api.errors import Forbidden
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.node_authorization import PodsOfNode, node_refusal
+from podbay.apiserver.policies import Policy
 from podbay.apiserver.request_info import RequestInfo
 from podbay.apiserver.tokens.openid import CONFIGURATION, KEYS
 
@@ -86,8 +87,19 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
 }
 
 
-def authorize(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -> None:
+def authorize(
+    identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode, policies: Callable[[], Iterable[Policy]]
+) -> None:
     """Return if the identity may do it. Raises Forbidden."""
+    try:
+        _check(identity, info, pods_of_node)
+    except Forbidden:
+        if not any(policy.allows(identity, info) for policy in policies()):
+            raise
+
+
+def _check(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -> None:
+    """Return if the fixed table lets the identity do it. Raises Forbidden."""
     if "system:masters" in identity.groups:
         return
     if not info.is_resource:

@@ -5,10 +5,11 @@ Made by ``standalone`` and by tests.
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from podbay.apiserver.identity import Identity
+from podbay.apiserver.policies import Policy
 from podbay.apiserver.tokens.keys import SigningKey
 from podbay.wire.http import Handler
 
@@ -21,6 +22,7 @@ class ApiServerConfig:
     """
 
     tokens: Mapping[str, Identity] = field(default_factory=dict)
+    policies: Callable[[], Sequence[Policy]] = tuple
     minor: str = "33"
     git_version: str = "v1.33.1+podbay"
     address: str = "127.0.0.1:6443"

@@ -150,7 +150,7 @@ class ApiServer:
         if self._ending and not _is_health(info.path):
             raise ServiceUnavailable("the server is ending", details={"retryAfterSeconds": 1})
         identity = impersonated(authenticate(request, self.tokens.bearer), request.headers)
-        authorize(identity, info, self.pods_of_node)
+        authorize(identity, info, self.pods_of_node, self._config.policies)
         if not info.is_resource:
             return await self._answer_path(request, info)
         resource = resources.find(info.group, info.version, info.resource)

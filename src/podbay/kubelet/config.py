@@ -15,6 +15,7 @@ class KubeletConfig:
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
     of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
     at once; None is no limit. The runtime has ``runtime_request_timeout_s`` to answer a call.
+    ``api_host`` and ``api_port`` are where pods reach the API server, if they can.
     """
 
     node_name: str
@@ -37,6 +38,8 @@ class KubeletConfig:
     max_parallel_image_pulls: int | None = None
     runtime_request_timeout_s: float = 120.0
     has_apparmor: bool = False
+    api_host: str = ""
+    api_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,17 @@ class ConfigurationError(Exception):
 
 
 async def environment(
-    container: Object, pod: Object, status: Object, fetch: Fetch, allocatable: Mapping[str, str]
+    container: Object,
+    pod: Object,
+    status: Object,
+    fetch: Fetch,
+    allocatable: Mapping[str, str],
+    services: Mapping[str, str],
 ) -> list[tuple[str, str]]:
-    """Return the environment. ``status`` has the addresses as they are now. Raises ConfigurationError."""
+    """Return the environment. ``status`` has the addresses as they are now. Raises ConfigurationError.
+
+    ``services`` are variables that every container has; what it says itself goes before them.
+    """
     values: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         values.update(await _from_source(source, pod, fetch))
@@ -43,9 +51,10 @@ async def environment(
             if value is None:
                 continue
         else:
-            value = expand(variable.get("value", ""), {**values, **own})
+            value = expand(variable.get("value", ""), {**services, **values, **own})
         own[name] = value
-    return list({**values, **own}.items())
+    said = {**values, **own}
+    return [*said.items(), *((name, value) for name, value in services.items() if name not in said)]
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ from podbay.kubelet.observed import Observed
 from podbay.kubelet.pod_names import pod_resolver
 from podbay.kubelet.resources import linux_resources, pod_resources
 from podbay.kubelet.security import container_security
+from podbay.kubelet.service_environment import service_environment
 from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.tasks import TaskScope
 
@@ -238,7 +239,14 @@ class Executor:
         async def fetch(kind: str, name: str) -> Object | None:
             return await kubelet.fetch(kind, pod["metadata"]["namespace"], name)
 
-        envs = await environment(container, pod, status, fetch, kubelet.heartbeat.allocatable)
+        envs = await environment(
+            container,
+            pod,
+            status,
+            fetch,
+            kubelet.heartbeat.allocatable,
+            service_environment(kubelet.config.api_host, kubelet.config.api_port),
+        )
         values = dict(envs)
         slow = any(m.get("subPath") or m.get("subPathExpr") for m in container.get("volumeMounts") or ())
         if slow:

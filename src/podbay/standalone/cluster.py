@@ -65,6 +65,11 @@ class Cluster:
         return self.state / "tokens.csv"
 
     @property
+    def policies(self) -> Path:
+        """Return the file of an administrator's policies, in upstream's format; there need not be one."""
+        return self.state / "policies.jsonl"
+
+    @property
     def pki(self) -> Path:
         """Return the directory of keys and certificates."""
         return self.state / "pki"

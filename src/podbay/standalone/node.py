@@ -1,6 +1,7 @@
 """One node of a cluster: containerd, network, kubelet and its HTTPS server, in the process that calls this.
 
-Takes a place, the server's address and certificates; runs until cancelled. Containers go on running afterwards.
+Takes a place, the server's address, also as pods see it, and certificates; runs until cancelled. Containers go on
+running afterwards.
 """
 
 import asyncio
@@ -40,10 +41,11 @@ _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 class Node:
     """See the module."""
 
-    def __init__(self, place: NodePlace, settings: Settings, *, server: str, address: str) -> None:
+    def __init__(self, place: NodePlace, settings: Settings, *, server: str, api_host: str, address: str) -> None:
         self._place = place
         self._settings = settings
         self._server = server
+        self._api_host = api_host
         self._address = address
         self._clock = RealClock()
         self._credentials = Credentials(place.ca)
@@ -101,6 +103,8 @@ class Node:
             log_root=place.log / "pods",
             cgroup_parent=place.cgroup,
             has_apparmor=has_apparmor(),
+            api_host=self._api_host,
+            api_port=self._settings.port,
             resolver=lambda: DnsConfig(**network.resolver()),
         )
 

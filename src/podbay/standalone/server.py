@@ -36,6 +36,7 @@ from podbay.standalone.credentials import Credentials, Pair
 from podbay.standalone.errors import ClusterError
 from podbay.standalone.node import Node
 from podbay.standalone.pki import Pki
+from podbay.standalone.policy_file import PolicyFile
 from podbay.standalone.settings import Settings
 from podbay.store.sqlite import SqliteStore
 from podbay.wire.http import PeerCertificate
@@ -59,7 +60,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
     kubelet_tls = credentials.client_context(cluster.pair("apiserver-kubelet-client"))
     root_ca = pki.ca.certificate.read_text("ascii")
     local = f"https://127.0.0.1:{settings.port}"
-    node = Node(place, settings, server=local, address=node_address) if with_node else None
+    node = Node(place, settings, server=local, api_host=node_address, address=node_address) if with_node else None
     async with AsyncExitStack() as stack:
         # Closed in reverse: our own parts are clients of the server, which needs its store.
         store = await SqliteStore.open(cluster.store, clock)
@@ -70,6 +71,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
             kubelet_tls=lambda: kubelet_tls,
             registry=registry,
             tokens=_tokens(cluster.tokens),
+            policies=PolicyFile(cluster.policies).policies,
             root_ca=root_ca,
             token_key=pki.token_key(),
         )
@@ -155,8 +157,9 @@ async def run_agent(cluster: Cluster, index: int) -> None:
             f"node {place.name} has no certificate: `podbay up{cluster.flag} --nodes {index}` makes it a node"
         )
     processes.claim(place.agent_pid, f"the agent of node {place.name}")
-    server = f"https://{network.gateway()}:{settings.port}"
-    node = Node(place, settings, server=server, address=network.own_address())
+    gateway = network.gateway()
+    server = f"https://{gateway}:{settings.port}"
+    node = Node(place, settings, server=server, api_host=gateway, address=network.own_address())
     containerd.configure(place, settings, server=server)
     _log.info("podbay %s runs node %s of cluster %s, server %s", __version__, place.name, cluster.name, server)
     async with TaskScope() as scope:
