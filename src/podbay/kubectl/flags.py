@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podbay.kubectl.errors import FlagError, HelpWanted
+from podbay.wire.durations import parse_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,25 +160,10 @@ def _converted(flag: Flag, value: str, parsed: Parsed) -> Any:
 
 def duration_s(text: str, shown: str = "") -> float:
     """Return the seconds of a Go duration such as ``1h30m`` or ``500ms``. Raises FlagError."""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
-    sign, rest = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
-    if rest == "0":
-        return 0.0
-    total, number, position = 0.0, "", 0
-    while position < len(rest):
-        char = rest[position]
-        if char.isdigit() or char == ".":
-            number += char
-            position += 1
-            continue
-        unit = next((u for u in ("ms", "us", "ns", "h", "m", "s") if rest.startswith(u, position)), "")
-        if not unit or not number:
-            break
-        total += float(number) * units[unit]
-        number, position = "", position + len(unit)
-    if number or position < len(rest) or not rest:
-        raise FlagError(f'invalid argument "{text}" for "{shown}" flag: time: invalid duration "{text}"')
-    return sign * total
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise FlagError(f'invalid argument "{text}" for "{shown}" flag: {error}') from None
 
 
 def _default(flag: Flag) -> Any:

@@ -153,6 +153,11 @@ class Cluster:
                 f"{path} is broken ({error}): restore it, or remove the cluster with `podbay destroy{self.flag}`"
             ) from None
 
+    @property
+    def kubelet_file(self) -> Path:
+        """Return where the kubelets' configuration is, if they were given one."""
+        return self.state / "kubelet.yaml"
+
     def make(self, *, nodes: int, oci_runtime: str = "runc", runtime_endpoint: str = "") -> Settings:
         """Decide and write the settings of a new cluster. Raises ClusterError."""
         for directory in (self.state, self.run, self.log):

@@ -10,7 +10,8 @@ from typing import Final
 _HELP: Final = """podbay: Kubernetes in Python, small, real and fast.
 
 Clusters on this machine:
-  up          Bring a cluster up (--nodes N, --name NAME, --oci-runtime runc|crun, --runtime-endpoint unix://...)
+  up          Bring a cluster up (--nodes N, --name NAME, --oci-runtime runc|crun, --runtime-endpoint unix://...,
+              --kubelet-config FILE)
   down        Stop it and keep its state
   status      Tell how it is
   destroy     Remove it and everything of it
@@ -82,7 +83,7 @@ def _up(arguments: Sequence[str]) -> int:
     from podbay.standalone.cluster import DEFAULT, Cluster
     from podbay.standalone.errors import ClusterError
 
-    options, _ = _parse(arguments, options=("name", "nodes", "oci-runtime", "runtime-endpoint"))
+    options, _ = _parse(arguments, options=("name", "nodes", "oci-runtime", "runtime-endpoint", "kubelet-config"))
     nodes = None
     if "nodes" in options:
         if not options["nodes"].isdigit() or not 1 <= int(options["nodes"]) <= 50:
@@ -95,6 +96,7 @@ def _up(arguments: Sequence[str]) -> int:
         nodes=nodes,
         oci_runtime=options.get("oci-runtime", ""),
         runtime_endpoint=options.get("runtime-endpoint", ""),
+        kubelet_config=options.get("kubelet-config", ""),
         say=_say,
     )
     return 0

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
-from podbay.standalone import allocation, containerd, kubeconfigs, machine, mounts, network, processes
+from podbay.standalone import allocation, containerd, kubeconfigs, kubelets, machine, mounts, network, processes
 from podbay.standalone.admin import Admin
 from podbay.standalone.cluster import Cluster
 from podbay.standalone.errors import ClusterError
@@ -25,11 +26,18 @@ _SILENCE_S: Final = 2.0
 
 
 def up(
-    cluster: Cluster, *, nodes: int | None = None, oci_runtime: str = "", runtime_endpoint: str = "", say: Say
+    cluster: Cluster,
+    *,
+    nodes: int | None = None,
+    oci_runtime: str = "",
+    runtime_endpoint: str = "",
+    kubelet_config: str = "",
+    say: Say,
 ) -> None:
     """Bring a cluster up, new or as it was; return when a pod could run. Raises ClusterError."""
     began = time.monotonic()
     machine.root()
+    kubelet_text = kubelets.read(Path(kubelet_config)) if kubelet_config else ""
     with cluster.held(say):
         try:
             settings = _settings(cluster, nodes, oci_runtime, runtime_endpoint, say)
@@ -38,6 +46,8 @@ def up(
                 with contextlib.suppress(OSError):
                     directory.rmdir()  # made to be held, and empty if the cluster was not made
             raise
+        if kubelet_text and kubelets.configure(cluster, kubelet_text):
+            say(f"cluster {cluster.name}: its kubelets start with another configuration; pods run on")
         launched = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         admin = Admin(cluster)
         started = _start_server(cluster, settings, say)

@@ -7,6 +7,7 @@ running afterwards.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from podbay.lib.activity import Activity
 from podbay.lib.clock import RealClock
 from podbay.lib.tasks import TaskScope
 from podbay.serving.door import serve
-from podbay.standalone import network
+from podbay.standalone import kubelets, network
 from podbay.standalone.containerd import SANDBOX_IMAGE
 from podbay.standalone.credentials import Credentials
 from podbay.standalone.errors import ClusterError
@@ -61,7 +62,7 @@ class Node:
         for directory in (place.state, place.run, place.log, place.log / "pods"):
             directory.mkdir(parents=True, exist_ok=True)
         await self._runtime.start()
-        kubelet_config = self._config()
+        kubelet_config = replace(self._config(), **kubelets.configured(place.cluster))
         patience_s = kubelet_config.runtime_request_timeout_s
         cri = CriRuntime(self._runtime.endpoint, self._clock, request_timeout_s=patience_s)
         config = self._credentials.client_config(self._server, place.identity)

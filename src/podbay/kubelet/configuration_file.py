@@ -1,0 +1,64 @@
+"""A kubelet's settings as upstream writes them: the part of KubeletConfiguration that this kubelet follows.
+
+Pure. Takes a file's text, YAML or JSON; gives arguments for :class:`KubeletConfig`.
+Invariant: a field that is not followed is refused, never dropped.
+Source: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+"""
+
+from typing import Any, Final
+
+from podbay.wire import yaml
+from podbay.wire.durations import parse_duration
+
+_API: Final = "kubelet.config.k8s.io/v1beta1"
+_KIND: Final = "KubeletConfiguration"
+_FIELDS: Final[dict[str, tuple[str, type]]] = {
+    "allowedUnsafeSysctls": ("allowed_unsafe_sysctls", list),
+    "maxParallelImagePulls": ("max_parallel_image_pulls", int),
+    "maxPods": ("max_pods", int),
+    "runtimeRequestTimeout": ("runtime_request_timeout_s", str),
+    "serializeImagePulls": ("serialize_image_pulls", bool),
+}
+_INVALID: Final = "invalid configuration: "
+
+
+def parse_kubelet_configuration(text: str) -> dict[str, Any]:
+    """Return what a file says otherwise than the defaults. Raises ValueError that says what is wrong with it."""
+    documents = list(yaml.load_all(text))
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise ValueError(f"it holds no {_KIND}")
+    fields: dict[str, Any] = documents[0]
+    for name, wanted in (("apiVersion", _API), ("kind", _KIND)):
+        if fields.get(name) != wanted:
+            raise ValueError(f"{name} must be {wanted}")
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in ("apiVersion", "kind"):
+            continue
+        if name not in _FIELDS:
+            raise ValueError(f'unknown field "{name}": podbay follows {", ".join(_FIELDS)}')
+        attribute, kind = _FIELDS[name]
+        if type(value) is not kind:
+            raise ValueError(f"{name} has a value of another type than {kind.__name__}")
+        found[attribute] = value
+    _check(found)
+    return found
+
+
+def _check(found: dict[str, Any]) -> None:
+    most = found.get("max_parallel_image_pulls")
+    if most is not None and most < 1:
+        raise ValueError(f"{_INVALID}maxParallelImagePulls {most} must be a positive number")
+    if most is not None and most > 1 and found.setdefault("serialize_image_pulls", False):
+        raise ValueError(
+            f"{_INVALID}maxParallelImagePulls cannot be larger than 1 unless SerializeImagePulls"
+            " (--serialize-image-pulls) is set to false"
+        )
+    if found.get("max_pods", 0) < 0:
+        raise ValueError(f"{_INVALID}maxPods (--max-pods) {found['max_pods']} must not be a negative number")
+    if not all(isinstance(name, str) for name in found.get("allowed_unsafe_sysctls", ())):
+        raise ValueError("allowedUnsafeSysctls has a value of another type than str")
+    if "runtime_request_timeout_s" in found:
+        found["runtime_request_timeout_s"] = parse_duration(found["runtime_request_timeout_s"])
+        if found["runtime_request_timeout_s"] <= 0:
+            raise ValueError(f"{_INVALID}runtimeRequestTimeout must be longer than no time")

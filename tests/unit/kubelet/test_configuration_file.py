@@ -1,0 +1,58 @@
+"""A kubelet's settings in upstream's file: what is followed, and that the rest is refused."""
+
+from typing import Any
+
+import pytest
+
+from podbay.kubelet.configuration_file import parse_kubelet_configuration
+
+HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", {}),
+        ("serializeImagePulls: false", {"serialize_image_pulls": False}),
+        ("maxParallelImagePulls: 1", {"max_parallel_image_pulls": 1}),
+        ("maxParallelImagePulls: 5", {"max_parallel_image_pulls": 5, "serialize_image_pulls": False}),
+        ("maxParallelImagePulls: 1\nserializeImagePulls: true",
+         {"max_parallel_image_pulls": 1, "serialize_image_pulls": True}),
+        ("runtimeRequestTimeout: 15m0s", {"runtime_request_timeout_s": 900}),
+        ("maxPods: 20", {"max_pods": 20}),
+        ("allowedUnsafeSysctls: [net.core.somaxconn]", {"allowed_unsafe_sysctls": ["net.core.somaxconn"]}),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
+    assert parse_kubelet_configuration(HEAD + text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it holds no KubeletConfiguration"),
+        ("kind: KubeletConfiguration", "apiVersion must be kubelet.config.k8s.io/v1beta1"),
+        ("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: Pod", "kind must be KubeletConfiguration"),
+        (f"{HEAD}cpuManagerPolicy: static", 'unknown field "cpuManagerPolicy": podbay follows allowedUnsafeSysctls,'),
+        (f"{HEAD}maxPods: many", "maxPods has a value of another type than int"),
+        (f"{HEAD}serializeImagePulls: 1", "serializeImagePulls has a value of another type than bool"),
+        (f"{HEAD}maxPods: -1", "invalid configuration: maxPods (--max-pods) -1 must not be a negative number"),
+        (f"{HEAD}maxParallelImagePulls: 0", "invalid configuration: maxParallelImagePulls 0 must be a positive number"),
+        (
+            f"{HEAD}maxParallelImagePulls: 3\nserializeImagePulls: true",
+            "invalid configuration: maxParallelImagePulls cannot be larger than 1 unless SerializeImagePulls"
+            " (--serialize-image-pulls) is set to false",
+        ),
+        (f"{HEAD}runtimeRequestTimeout: 5", "runtimeRequestTimeout has a value of another type than str"),
+        (f"{HEAD}runtimeRequestTimeout: 5x", 'time: invalid duration "5x"'),
+        (
+            f"{HEAD}runtimeRequestTimeout: 0s",
+            "invalid configuration: runtimeRequestTimeout must be longer than no time",
+        ),
+        (f"{HEAD}allowedUnsafeSysctls: [1]", "allowedUnsafeSysctls has a value of another type than str"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told(text: str, why: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_kubelet_configuration(text)
+    assert str(caught.value).startswith(why)
