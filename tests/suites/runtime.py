@@ -265,6 +265,16 @@ class RuntimeSuite:
         with pytest.raises(RuntimeFailure, match="failed to pull and unpack image"):
             await runtime.pull_image(name)
 
+    async def test_a_container_that_runs_has_a_layer_of_its_own_and_images_have_a_place(
+        self, runtime: Runtime, made: Made
+    ) -> None:
+        container = await made.container(await made.sandbox("one"), RUNS)
+        async with asyncio.timeout(30):
+            while container not in await runtime.writable_layers():
+                await asyncio.sleep(0.05)  # the runtime looks at its layers every ten seconds
+        images = await runtime.image_filesystem()
+        assert images is not None and images.path.startswith("/")
+
     async def test_an_end_is_told(self, made: Made, hear: "Hear") -> None:
         events = await hear()
         container = await made.container(await made.sandbox("one"), ["sh", "-c", "sleep 0.1; exit 5"])

@@ -80,7 +80,10 @@ NODES: Final = Resource(
     plural="nodes",
     namespaced=False,
     short_names=("no",),
-    subresources=(_STATUS,),
+    subresources=(
+        Subresource(name="proxy", verbs=("create", "delete", "get", "patch", "update"), kind="NodeProxyOptions"),
+        _STATUS,
+    ),
 )
 NAMESPACES: Final = Resource(
     group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False, short_names=("ns",),

@@ -1,4 +1,4 @@
-"""What the API server counts of itself: the one door to prometheus-client.
+"""What the API server counts of itself, by prometheus-client.
 
 Takes requests and numbers from the server; gives the text of ``/metrics``, with upstream's names and labels.
 Invariant: what a label says comes from a fixed set, whatever clients send, so that nobody can make it grow.
@@ -29,7 +29,7 @@ _VERBS: Final = {
     "get": "GET", "head": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "post": "POST", "update": "PUT",
     "put": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETECOLLECTION",
 }  # fmt: skip
-_LONG_RUNNING: Final = ("exec", "attach", "portforward")
+_LONG_RUNNING: Final = ("exec", "attach", "portforward", "proxy")
 _COMPONENT: Final = "apiserver"
 _SUBJECT: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from podbay.api.selectors import parse_field_selector
 
+PROXY: Final = "proxy"
 _VERBS: Final = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -74,6 +75,11 @@ class RequestInfo:
             return ""
 
 
+def _proxied_from(words: list[str]) -> int:
+    """Return where the part of a path begins that is somebody else's: behind ``RESOURCE/NAME/proxy``."""
+    return next((i + 1 for i in (2, 4) if words[i : i + 1] == [PROXY] and (i == 2 or words[0] == "namespaces")), 99)
+
+
 def parse_target(method: str, target: str) -> RequestInfo:
     """Return what a request line is about."""
     path, _, query_text = target.partition("?")
@@ -86,7 +92,7 @@ def parse_target(method: str, target: str) -> RequestInfo:
         group, version, rest = words[1], words[2], words[3:]
     else:
         return other
-    if "" in rest:
+    if "" in rest[: _proxied_from(rest)]:
         return other  # nothing that is served has an empty part
     verb = _VERBS.get(method, method.lower())
     if rest[0] == "watch" and len(rest) > 1:
@@ -100,7 +106,7 @@ def parse_target(method: str, target: str) -> RequestInfo:
         namespace, rest = rest[1], rest[2:]
     resource = rest[0]
     name = rest[1] if len(rest) > 1 else ""
-    subresource = "/".join(rest[2:])
+    subresource = rest[2] if rest[2:3] == [PROXY] else "/".join(rest[2:])
     if not name and verb == "get":
         verb = "watch" if query.flag("watch") else "list"
     if not name and verb == "delete":

@@ -28,6 +28,7 @@ from podbay.apiserver.authorization import REGISTRY_PATH, authorize
 from podbay.apiserver.bodies import patch_type
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.connect import connect
+from podbay.apiserver.connect.proxy import proxy_node
 from podbay.apiserver.identity import Identity, authenticate
 from podbay.apiserver.impersonation import impersonated
 from podbay.apiserver.metrics import MEDIA, Metrics
@@ -185,7 +186,7 @@ class ApiServer:
             raise BadRequest(f'Name parameter invalid: "{info.name}": {";".join(problems)}')
         if info.verb == "patch":
             patch_type(request)  # before its options, which other types have others of
-        plain = info.subresource in ("log", "exec", "attach", "portforward")
+        plain = info.subresource in ("log", "exec", "attach", "portforward", "proxy")
         representation = Representation() if plain else negotiate(request.headers.get("Accept"))
         if representation.kind == "Table":
             check_include_object(info.query)
@@ -233,6 +234,8 @@ class ApiServer:
                 return await eviction.evict(call)
             case "token":
                 return await tokens.request_token(call, self.tokens)
+            case "proxy":
+                return await proxy_node(call, self._config)
             case _:
                 return await connect(call, self._config)
 

@@ -19,12 +19,14 @@ from podbay.cri.runtime import (
     ContainerConfig,
     ExecResult,
     Image,
+    ImageFilesystem,
     PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
     RuntimeInfo,
     Sandbox,
     SandboxConfig,
+    WritableLayer,
 )
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
@@ -146,6 +148,16 @@ class CriRuntime:
         """Remove an image."""
         request = pb.RemoveImageRequest(image=pb.ImageSpec(image=name))
         await self._call_if_there("RemoveImage", request, pb.RemoveImageResponse, service=_IMAGES)
+
+    async def writable_layers(self) -> dict[str, WritableLayer]:
+        """Return what containers have written, from their statistics."""
+        answer = await self._call("ListContainerStats", pb.ListContainerStatsRequest(), pb.ListContainerStatsResponse)
+        return dict(messages.writable_layer(item) for item in answer.stats if item.HasField("writable_layer"))
+
+    async def image_filesystem(self) -> ImageFilesystem | None:
+        """Return where images are."""
+        answer = await self._call("ImageFsInfo", pb.ImageFsInfoRequest(), pb.ImageFsInfoResponse, service=_IMAGES)
+        return next((messages.image_filesystem(item) for item in answer.image_filesystems), None)
 
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
         """Run a command to its end."""

@@ -21,6 +21,7 @@ from podbay.cri.runtime import (
     ContainerState,
     ExecResult,
     Image,
+    ImageFilesystem,
     PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
@@ -28,6 +29,7 @@ from podbay.cri.runtime import (
     RuntimeInfo,
     Sandbox,
     SandboxConfig,
+    WritableLayer,
 )
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
@@ -92,6 +94,7 @@ class FakeRuntime:
         self.tried: list[tuple[str, PullCredentials | None]] = []
         self.handlers: tuple[RuntimeHandler, ...] = ()
         self.knows_stop_signals = False
+        self.written: dict[str, WritableLayer] = {}  # by container's id
         self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
         self.sandbox_configs: dict[str, SandboxConfig] = {}
@@ -284,6 +287,19 @@ class FakeRuntime:
         found = self._image(name)
         if found is not None:
             del self._images[found.id]
+
+    async def writable_layers(self) -> dict[str, WritableLayer]:
+        """Return that containers have written nothing but what a test has them have."""
+        await self._called("writable_layers")
+        running = [key for key, held in self._containers.items() if held.view.state is ContainerState.RUNNING]
+        return {key: self.written.get(key, WritableLayer(used_bytes=0, used_inodes=0)) for key in running}
+
+    async def image_filesystem(self) -> ImageFilesystem | None:
+        """Return that images are nowhere and take what they are."""
+        await self._called("image_filesystem")
+        return ImageFilesystem(
+            path="/", used_bytes=sum(image.size_bytes for image in self._images.values()), used_inodes=len(self._images)
+        )
 
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
         """Pretend to run a command, for as long as it takes."""

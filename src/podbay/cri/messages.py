@@ -13,6 +13,7 @@ from podbay.cri.runtime import (
     ContainerSecurity,
     ContainerState,
     Image,
+    ImageFilesystem,
     Propagation,
     PullCredentials,
     RuntimeEvent,
@@ -21,6 +22,7 @@ from podbay.cri.runtime import (
     Sandbox,
     SandboxConfig,
     SecurityProfile,
+    WritableLayer,
 )
 
 pb: Any = runtime_pb2
@@ -203,6 +205,19 @@ def auth_config(credentials: PullCredentials | None) -> Any:
     if credentials is None:
         return None
     return pb.AuthConfig(username=credentials.username, password=credentials.password)
+
+
+def writable_layer(message: Any) -> tuple[str, WritableLayer]:
+    """Return a container's id and what it has written, from its statistics."""
+    layer = message.writable_layer
+    return message.attributes.id, WritableLayer(used_bytes=layer.used_bytes.value, used_inodes=layer.inodes_used.value)
+
+
+def image_filesystem(message: Any) -> ImageFilesystem:
+    """Return a file system of images."""
+    return ImageFilesystem(
+        path=message.fs_id.mountpoint, used_bytes=message.used_bytes.value, used_inodes=message.inodes_used.value
+    )
 
 
 def runtime_info(version: Any, status: Any) -> RuntimeInfo:

@@ -250,6 +250,23 @@ class PullCredentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WritableLayer:
+    """What a container has written into its own file system."""
+
+    used_bytes: int
+    used_inodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFilesystem:
+    """Where the runtime keeps images, and what they take there."""
+
+    path: str
+    used_bytes: int
+    used_inodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeEvent:
     """Something ended: a container or sandbox (by its id), with what is known at once. ``kind``: ``exit``, ``oom``.
 
@@ -347,6 +364,12 @@ class Runtime(Protocol):
 
     async def remove_image(self, name: str) -> None:
         """Remove an image; idempotent."""
+
+    async def writable_layers(self) -> dict[str, WritableLayer]:
+        """Return what containers that run have written into their own file systems, by id, as it was found last."""
+
+    async def image_filesystem(self) -> ImageFilesystem | None:
+        """Return where images are and what they take, or None if the runtime does not tell."""
 
     async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
         """Run a command in a container to its end; DEADLINE_EXCEEDED if that takes longer. 0 is for ever."""

@@ -33,6 +33,8 @@ from podbay.kubelet.pod_files import PodFiles
 from podbay.kubelet.probes.asking import Asker
 from podbay.kubelet.probes.http import HttpGetter
 from podbay.kubelet.probes.prober import Prober
+from podbay.kubelet.stats.gathering import Stats
+from podbay.kubelet.stats.reader import NodeReader, Reader
 from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
 from podbay.kubelet.user_namespaces import UserNamespaces
@@ -100,6 +102,9 @@ class Kubelet:
             lambda: self.heartbeat.allocatable,
             is_real=config.is_real,
         )
+        self.stats: Stats | None = None
+        if config.is_real:
+            self.measure_with(NodeReader(config, self.memory_bytes, self.volumes.path))
         query = {"fieldSelector": f"spec.nodeName={config.node_name}"}
         self._source = Informer(rest, PODS, clock, activity, query=query)
         self._source.on_change(self._pod_changed)
@@ -137,12 +142,18 @@ class Kubelet:
         scope.start(self.heartbeat.run(), name="heartbeat")
         scope.start(self._source.run(), name="kubelet pods")
         scope.start(self._hear(), name="runtime events")
+        if self.stats is not None:
+            scope.start(self.stats.run(), name="stats")
         await self._source.synced.wait()
         with self.activity.working("sweep"):
             await self._sweep()
         while True:
             await self.clock.sleep(_SAFETY_RELIST_S)
             self._wake_all()
+
+    def measure_with(self, reader: Reader) -> None:
+        """Have the node measured by another reader than its own; before it runs."""
+        self.stats = Stats(reader, self.pods, self.runtime, self.clock, self.activity)
 
     @property
     def seccomp_root(self) -> str:

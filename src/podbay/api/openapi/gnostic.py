@@ -19,7 +19,7 @@ def encode(document: _Json) -> bytes:
     paths = b"".join(
         _message(2, _text(1, path) + _message(2, _message(8, _operation(item["patch"]))))
         for path, item in document["paths"].items()
-        if "patch" in item
+        if item.get("patch", {}).get("x-kubernetes-action") == "patch"
     )
     definitions = b"".join(_named(1, name, _schema(schema)) for name, schema in document["definitions"].items())
     return _text(1, document["swagger"]) + _message(2, info) + _message(8, paths) + _message(9, definitions)

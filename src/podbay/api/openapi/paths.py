@@ -31,6 +31,7 @@ _CONNECT_PARAMETERS: Final = {
     "attach": ("container", "stderr", "stdin", "stdout", "tty"),
     "exec": ("command", "container", "stderr", "stdin", "stdout", "tty"),
     "portforward": ("ports",),
+    "proxy": ("path",),
     "log": (
         "container", "follow", "insecureSkipTLSVerifyBackend", "limitBytes", "previous", "sinceSeconds", "stream",
         "tailLines", "timestamps",
@@ -98,7 +99,7 @@ def _collection(resource: Resource, listed: str) -> dict[str, Any]:
 
 
 def _of_sub(resource: Resource, sub: Subresource) -> dict[str, Any]:
-    is_stream = sub.name in ("attach", "exec", "portforward")
+    is_stream = sub.name in ("attach", "exec", "portforward", "proxy")
     kind = (sub.group or resource.group, sub.version or resource.version, sub.kind or resource.kind)
     name = _named(resource, namespaced=resource.namespaced) + sub.name.title()
     found: dict[str, Any] = {}

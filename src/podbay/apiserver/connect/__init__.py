@@ -42,14 +42,17 @@ async def connect(call: Call, config: ApiServerConfig) -> Response:
             return Response(status=200, headers=[("Content-Type", "text/plain")])
         raise BadRequest(f"pod {call.info.name} does not have a host assigned")
     target = _target(call, container)
-    server = await _kubelet(call, node_name)
+    try:
+        server = kubelet_url((await call.objects.get(resources.NODES, "", node_name)).object())
+    except NotFound:
+        raise InternalError(f'the node "{node_name}" of the pod is not there') from None
     if config.kubelet_tls is None:
         raise ServiceUnavailable("this server has no credentials for kubelets")
     if sub == "log":
         return await _log(config, call.request, server, target)
     if not call.request.headers.get("Upgrade"):
         raise BadRequest("Upgrade request required")
-    return await _upgrade(config, call.request, server + target)
+    return await upgrade_to(config, call.request, server + target)
 
 
 async def _log(config: ApiServerConfig, asked: Request, server: str, target: str) -> Response:
@@ -64,13 +67,13 @@ async def _log(config: ApiServerConfig, asked: Request, server: str, target: str
     if answer.stream is None:
         await transport.close()
         raise _error(answer)
-    log = _Log(answer.stream, transport)
+    log = KubeletStream(answer.stream, transport)
     if asks_for_socket(asked):
         return await answer_in_messages(asked, log)
     return Response(status=200, headers=[("Content-Type", "text/plain")], stream=log)
 
 
-class _Log:
+class KubeletStream:
     """A kubelet's stream and the connection under it. A class, so that it can be closed before it was begun."""
 
     def __init__(self, stream: AsyncIterator[bytes], transport: AiohttpTransport) -> None:
@@ -104,7 +107,7 @@ def _error(answer: Response) -> StatusError:
     return kind(message)
 
 
-async def _upgrade(config: ApiServerConfig, asked: Request, url: str) -> Response:
+async def upgrade_to(config: ApiServerConfig, asked: Request, url: str) -> Response:
     """Ask the kubelet to upgrade as the client asked; hand its answer and then every byte through."""
     assert config.kubelet_tls is not None
     headers = [(name, value) for name, value in asked.headers.items() if name.lower() in _PASSED_ON]
@@ -157,16 +160,12 @@ def _target(call: Call, container: str) -> str:
     return f"/{info.subresource}/{place}/{quote(container)}?{urlencode(passed)}"
 
 
-async def _kubelet(call: Call, node_name: str) -> str:
-    """Return the URL of a node's kubelet, from the node's status."""
-    try:
-        node = (await call.objects.get(resources.NODES, "", node_name)).object()
-    except NotFound:
-        raise InternalError(f'the node "{node_name}" of the pod is not there') from None
+def kubelet_url(node: dict[str, Any]) -> str:
+    """Return the URL of a node's kubelet, from the node's status. Raises InternalError."""
     status = node.get("status", {})
     addresses = {a["type"]: a["address"] for a in status.get("addresses", ())}
     address = addresses.get("InternalIP") or addresses.get("Hostname")
     port = status.get("daemonEndpoints", {}).get("kubeletEndpoint", {}).get("Port", 10250)
     if not address:
-        raise InternalError(f'the node "{node_name}" has no address')
+        raise InternalError(f'the node "{node["metadata"]["name"]}" has no address')
     return f"https://{address}:{port}"

@@ -1,4 +1,4 @@
-"""What the kubelet answers: health, its pods, logs, and streams.
+"""What the kubelet answers: health, its pods, what they use, logs, and streams.
 
 Takes requests that the door has authenticated by certificate; gives responses. Only the API server's identity (or a
 master) may ask for anything but health.
@@ -10,13 +10,24 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from podbay.api.errors import BadRequest, Forbidden, InternalError, NotFound, StatusError, Unauthorized
+from podbay.api.errors import (
+    BadRequest,
+    Forbidden,
+    InternalError,
+    NotFound,
+    ServiceUnavailable,
+    StatusError,
+    Unauthorized,
+)
 from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
 from podbay.kubelet import sandboxes
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.server.logs import LogOptions, read_log
 from podbay.kubelet.server.streams import refused, stream
+from podbay.kubelet.stats.gathering import Stats
+from podbay.kubelet.stats.resource_metrics import MEDIA, resource_metrics
+from podbay.kubelet.stats.summary import summary
 from podbay.wire import json
 from podbay.wire.http import JSON, Request, Response
 
@@ -61,6 +72,10 @@ class KubeletHandler:
             pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._kubelet.pods()}
             return Response(status=200, headers=[("Content-Type", JSON)], body=json.encode(pods))
         match words:
+            case ["stats", "summary"]:
+                return await self._summary(dict(query))
+            case ["metrics", "resource"]:
+                return await self._resource_metrics()
             case ["containerLogs", namespace, name, container]:
                 return await self._logs(namespace, name, container, dict(query))
             case ["exec" | "attach" as kind, namespace, name, container]:
@@ -68,6 +83,28 @@ class KubeletHandler:
             case ["portForward", namespace, name]:
                 return await self._port_forward(request, namespace, name, query)
         raise NotFound("404 page not found")
+
+    async def _summary(self, query: dict[str, str]) -> Response:
+        only = query.get("only_cpu_and_memory", "") in ("true", "1")
+        try:
+            sample = await self._stats().current(disks=not only)
+        except OSError as error:
+            raise InternalError(f"measuring the node: {error}") from error
+        body = json.encode(summary(sample, only_cpu_and_memory=only))
+        return Response(status=200, headers=[("Content-Type", JSON)], body=body)
+
+    async def _resource_metrics(self) -> Response:
+        try:
+            sample = await self._stats().current(disks=False)
+        except OSError as error:
+            _log.warning("measuring the node: %s", error)
+            sample = None
+        return Response(status=200, headers=[("Content-Type", MEDIA)], body=resource_metrics(sample))
+
+    def _stats(self) -> Stats:
+        if self._kubelet.stats is None:
+            raise ServiceUnavailable("this node only pretends to run pods: there is nothing to measure")
+        return self._kubelet.stats
 
     async def _seen(self, namespace: str, name: str) -> tuple[dict[str, Any], Observed]:
         pod = self._kubelet.find_pod(namespace, name)

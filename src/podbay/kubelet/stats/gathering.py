@@ -1,0 +1,98 @@
+"""Has the node measured every ten seconds, and tells what was measured last.
+
+Takes the pods that the kubelet has; gives a ``Sample``, never older than ten seconds. Measuring goes on in a thread.
+Invariant: however many ask, the node is measured once at a time, and not anew within ten seconds; only containers that
+were measured just once are measured again at once, because their rate of processor time needs it.
+Source: upstream's cAdvisor housekeeping and the kubelet's summary provider.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from podbay.client.rest import Object
+from podbay.cri.runtime import Runtime, RuntimeFailure
+from podbay.kubelet.stats.reader import Reader, RuntimeDisks
+from podbay.kubelet.stats.samples import DiskUsage, Sample
+from podbay.lib.activity import Activity
+from podbay.lib.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+PERIOD_S: Final = 10.0
+_AGAIN_S: Final = 1.0
+
+
+class Stats:
+    """See the module."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        pods: Callable[[], Sequence[Object]],
+        runtime: Runtime,
+        clock: Clock,
+        activity: Activity,
+    ) -> None:
+        self._reader = reader
+        self._pods = pods
+        self._runtime = runtime
+        self._clock = clock
+        self._activity = activity
+        self._lock = asyncio.Lock()
+        self._sample: Sample | None = None
+        self._sampled_at = 0.0
+        self._disks_at: float | None = None
+
+    async def current(self, *, disks: bool) -> Sample:
+        """Return what was measured last, or measure; ``disks`` also what pods have on disks. Raises OSError."""
+        async with self._lock:
+            now = self._clock.monotonic()
+            age_s = now - self._sampled_at
+            look = disks and (self._disks_at is None or now - self._disks_at >= PERIOD_S)
+            found = self._sample
+            if found is not None and not look and age_s < (_AGAIN_S if _has_newcomers(found) else PERIOD_S):
+                return found
+            return await self._measure(disks=look)
+
+    async def fresh(self, *, disks: bool) -> Sample:
+        """Measure now. Raises OSError."""
+        async with self._lock:
+            return await self._measure(disks=disks)
+
+    async def run(self) -> None:
+        """Measure every ten seconds until cancelled: a rate needs what was before somebody asks."""
+        while True:
+            with self._activity.working("stats"):
+                try:
+                    await self.fresh(disks=False)
+                except OSError as error:
+                    _log.warning("measuring the node: %s", error)
+            await self._clock.sleep(PERIOD_S)
+
+    async def _measure(self, *, disks: bool) -> Sample:
+        told = await self._ask() if disks else None
+        self._sample = await asyncio.to_thread(self._reader.read, list(self._pods()), told)
+        self._sampled_at = self._clock.monotonic()
+        if disks:
+            self._disks_at = self._sampled_at
+        return self._sample
+
+    async def _ask(self) -> RuntimeDisks:
+        """Ask the runtime what it has on disks; one that is silent hides only that."""
+        try:
+            layers, images = await asyncio.gather(self._runtime.writable_layers(), self._runtime.image_filesystem())
+        except RuntimeFailure as error:
+            _log.warning("asking the runtime about disks: %s", error)
+            return RuntimeDisks(layers={}, images=None)
+        return RuntimeDisks(
+            layers={key: DiskUsage(bytes=each.used_bytes, inodes=each.used_inodes) for key, each in layers.items()},
+            images=images,
+        )
+
+
+def _has_newcomers(sample: Sample) -> bool:
+    return any(
+        each.usage is not None and each.usage.nano_cores is None for pod in sample.pods for each in pod.containers
+    )

@@ -1,0 +1,84 @@
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from podbay.cri.fake import FakeRuntime
+from podbay.kubelet.stats.gathering import Stats
+from podbay.kubelet.stats.reader import RuntimeDisks
+from podbay.kubelet.stats.samples import Sample
+from podbay.lib.activity import Activity
+from podbay.lib.clock import ManualClock
+from tests.unit.kubelet.stats.samples import container, manifest, sample, sampled
+
+
+class Counting:
+    """A reader that remembers how it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[RuntimeDisks | None] = []
+        self.rate: int | None = 1
+
+    def read(self, pods: Sequence[Any], disks: RuntimeDisks | None) -> Sample:
+        self.asked.append(disks)
+        return sample(sampled(manifest(), container(rate=self.rate)))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def reader() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def runtime(clock: ManualClock) -> FakeRuntime:
+    return FakeRuntime(clock)
+
+
+@pytest.fixture
+def stats(reader: Counting, runtime: FakeRuntime, clock: ManualClock) -> Stats:
+    return Stats(reader, list, runtime, clock, Activity())
+
+
+async def test_what_was_measured_serves_for_ten_seconds(stats: Stats, reader: Counting, clock: ManualClock) -> None:
+    await asyncio.gather(*(stats.current(disks=False) for _ in range(5)))
+    await clock.advance(9)
+    await stats.current(disks=False)
+    assert len(reader.asked) == 1
+    await clock.advance(1)
+    await stats.current(disks=False)
+    assert len(reader.asked) == 2
+
+
+async def test_a_container_without_a_rate_is_measured_again_after_a_second(
+    stats: Stats, reader: Counting, clock: ManualClock
+) -> None:
+    reader.rate = None
+    await stats.current(disks=False)
+    await stats.current(disks=False)
+    assert len(reader.asked) == 1
+    await clock.advance(1)
+    await stats.current(disks=False)
+    assert len(reader.asked) == 2
+
+
+async def test_disks_are_looked_at_only_if_somebody_asks(stats: Stats, reader: Counting, runtime: FakeRuntime) -> None:
+    await stats.current(disks=False)
+    assert "writable_layers" not in runtime.calls
+    await stats.current(disks=True)
+    await stats.current(disks=True)
+    assert [disks is not None for disks in reader.asked] == [False, True]
+
+
+async def test_a_silent_runtime_hides_nothing_but_its_disks(
+    stats: Stats, reader: Counting, runtime: FakeRuntime
+) -> None:
+    runtime.fail("writable_layers", "UNAVAILABLE", "gone")
+    found = await stats.current(disks=True)
+    assert found.pods
+    assert reader.asked == [RuntimeDisks(layers={}, images=None)]
