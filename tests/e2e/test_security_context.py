@@ -11,6 +11,7 @@ import pytest
 
 from podbay.api.errors import Invalid
 from podbay.api.resources import NODES, PODS
+from tests.e2e.containerd import BUSYBOX
 from tests.e2e.node import Node, shell
 
 pytestmark = pytest.mark.e2e
@@ -274,3 +275,16 @@ async def test_a_stop_signal_is_refused_by_a_runtime_that_passes_it_over(node: N
     assert status["containerStatuses"][0]["state"]["waiting"] == {"reason": "CreateContainerError", "message": said}
     await node.delete()
     assert await node.runtime.containers() == []
+
+
+async def test_a_volume_of_an_image_is_refused_by_a_runtime_that_cannot(node: Node) -> None:
+    mount = {"name": "v", "mountPath": "/v"}
+    volumes = [{"name": "v", "image": {"reference": BUSYBOX, "pullPolicy": "Never"}}]
+    await node.create(shell("true", volumeMounts=[mount]), volumes=volumes)
+    status = await node.once(
+        lambda s: s["containerStatuses"][0]["state"].get("waiting", {}).get("reason") == "CreateContainerError"
+    )
+    message = status["containerStatuses"][0]["state"]["waiting"]["message"]
+    assert message.endswith('failed to generate spec: failed to mkdir "": mkdir : no such file or directory')
+    await node.told("Pulled", f'Container image "{BUSYBOX}" already present on machine')
+    await node.delete()

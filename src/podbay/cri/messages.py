@@ -100,6 +100,8 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
                 readonly=m.read_only,
                 propagation=_PROPAGATIONS[m.propagation],
                 recursive_read_only=m.recursive_read_only,
+                image=pb.ImageSpec(image=m.image) if m.image else None,
+                image_sub_path=m.image_sub_path,
                 uidMappings=_id_mappings(sandbox),
                 gidMappings=_id_mappings(sandbox),
             )

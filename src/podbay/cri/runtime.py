@@ -137,13 +137,15 @@ class Propagation(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A path of the host in a container."""
+    """A path of the host in a container; or, where ``image`` names one, what is in an image, or below a path of it."""
 
     container_path: str
     host_path: str
     read_only: bool = False
     propagation: Propagation = Propagation.PRIVATE
     recursive_read_only: bool = False
+    image: str = ""
+    image_sub_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from podbay.kubelet.deadline import outcome
 from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
 from podbay.kubelet.hooks import FALLBACK, HookFailed
-from podbay.kubelet.images import PullProblem
+from podbay.kubelet.images import PullProblem, as_container
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.pod_names import pod_resolver
 from podbay.kubelet.resources import linux_resources, pod_resources
@@ -140,10 +140,11 @@ class Executor:
         now = kubelet.clock.now().timestamp()
         try:
             image = await self._unless_ending(kubelet.images.ensure(self._pod, container, secrets, tell))
+            images = await self._volume_images(container, secrets)
         except PullProblem as problem:
             return waits(problem.reason, problem.message, problem.retry_s, told=problem.reason)
         try:
-            config = await self._container_config(container, start.attempt, image, seen)
+            config = await self._container_config(container, start.attempt, image, images, seen)
         except ConfigurationError as error:
             return waits("CreateContainerConfigError", str(error), _TRY_AGAIN_S)
         except (StatusError, TransportError) as error:
@@ -226,8 +227,19 @@ class Executor:
             if container.name not in held:
                 self.waiting.pop(container.name, None)
 
+    async def _volume_images(self, container: Mapping[str, Any], secrets: Sequence[Object]) -> dict[str, str]:
+        """Pull what a container mounts of images; return the references by the volumes' names. Raises PullProblem."""
+        kubelet, found = self._kubelet, {}
+        mounted = {mount["name"] for mount in container.get("volumeMounts") or ()}
+        for volume in self._pod["spec"].get("volumes") or ():
+            if volume.get("image") is not None and volume["name"] in mounted:
+                wanted = as_container(volume["image"])
+                pulling = kubelet.images.ensure(self._pod, wanted, secrets, self._worker.tell)
+                found[volume["name"]] = await self._unless_ending(pulling)
+        return found
+
     async def _container_config(
-        self, container: Mapping[str, Any], attempt: int, image: str, seen: Observed
+        self, container: Mapping[str, Any], attempt: int, image: str, images: Mapping[str, str], seen: Observed
     ) -> ContainerConfig:
         kubelet, pod = self._kubelet, self._pod
         address = kubelet.config.address
@@ -250,9 +262,9 @@ class Executor:
         values = dict(envs)
         slow = any(m.get("subPath") or m.get("subPathExpr") for m in container.get("volumeMounts") or ())
         if slow:
-            mounts = await asyncio.to_thread(self._mounts, container, attempt, values)
+            mounts = await asyncio.to_thread(self._mounts, container, attempt, values, images)
         else:
-            mounts = self._mounts(container, attempt, values)
+            mounts = self._mounts(container, attempt, values, images)
         return sandboxes.container_config(
             pod,
             container,
@@ -267,7 +279,9 @@ class Executor:
             sees_processes_of=_target(container, seen),
         )
 
-    def _mounts(self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str]) -> list[Mount]:
+    def _mounts(
+        self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str], images: Mapping[str, str]
+    ) -> list[Mount]:
         """Return what is mounted into a container. Raises ConfigurationError, OSError."""
         kubelet, pod = self._kubelet, self._pod
         uid, is_real = pod["metadata"]["uid"], kubelet.config.is_real
@@ -278,6 +292,7 @@ class Executor:
             path_of=lambda volume: kubelet.volumes.path(uid, volume),
             sub_paths=kubelet.volumes.sub_paths(uid) if is_real else None,
             recursive_read_only=kubelet.heartbeat.info.recursive_read_only,
+            images=images,
         )
         taken = {mount.container_path for mount in found}
         return found + (kubelet.files.mounts(pod, container, attempt, taken) if is_real else [])

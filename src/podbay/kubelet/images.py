@@ -36,6 +36,11 @@ class PullProblem(Exception):
         self.retry_s = retry_s
 
 
+def as_container(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a volume takes from an image as a container would ask for it."""
+    return {"image": source["reference"], "imagePullPolicy": source["pullPolicy"]}
+
+
 class Images:
     """See the module."""
 
@@ -93,7 +98,8 @@ class Images:
 
     def forget(self, pod: Mapping[str, Any]) -> None:
         """Forget the failures of a pod that is gone."""
-        for _, container in each_container(pod["spec"]):
+        volumes = [v["image"] for v in pod["spec"].get("volumes") or () if v.get("image") is not None]
+        for container in [*(c for _, c in each_container(pod["spec"])), *map(as_container, volumes)]:
             with contextlib.suppress(ValueError):
                 key = f"{pod['metadata']['uid']}/{parse_image_name(container['image'])}"
                 self._errors.pop(key, None)

@@ -49,3 +49,10 @@ def test_a_sandbox_without_has_the_hosts_users() -> None:
 def test_a_stop_signal_goes_there_and_back_by_its_name(name: str, number: int) -> None:
     assert messages.container_config(replace(CONTAINER, stop_signal=name), SANDBOX).stop_signal == number
     assert messages.container_status(pb.ContainerStatus(id="c", stop_signal=number)).stop_signal == name
+
+
+def test_a_mount_of_an_image_names_it_and_no_path_of_the_host() -> None:
+    mount = Mount(container_path="/a", host_path="", read_only=True, image="sha256:1", image_sub_path="b")
+    (made,) = messages.container_config(replace(CONTAINER, mounts=[mount]), SANDBOX).mounts
+    assert (made.image.image, made.image_sub_path, made.host_path) == ("sha256:1", "b", "")
+    assert not messages.container_config(CONTAINER, SANDBOX).mounts[0].HasField("image")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import LEASES, NODES, PODS
-from podbay.cri.runtime import Container, ContainerState, DnsConfig, RuntimeEvent, RuntimeHandler, UserNamespace
+from podbay.cri.runtime import Container, ContainerState, DnsConfig, Mount, RuntimeEvent, RuntimeHandler, UserNamespace
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
 from tests.unit.kubelet.support import MACHINE, NODE, House, Object, condition, house, pod
@@ -439,3 +439,25 @@ async def test_a_sandbox_that_fails_for_another_reason_changes_no_image(home: Ho
     home.runtime.fail("run_sandbox", "UNKNOWN", "no IP addresses available in range set")
     await home.run(pod())
     assert home.mended == 0
+
+
+async def test_a_volume_of_an_image_is_pulled_before_the_container_is_made(home: House) -> None:
+    volumes = [
+        {"name": "v", "image": {"reference": "example.com/data:1"}},
+        {"name": "unused", "image": {"reference": "x"}},
+    ]
+    asking = pod(volumes=volumes)
+    asking["spec"]["containers"][0]["volumeMounts"] = [{"name": "v", "mountPath": "/v"}]
+    home.runtime.pullable = {"docker.io/library/busybox:latest"}
+    await home.run(asking)
+    waiting = (await home.status())["containerStatuses"][0]["state"]["waiting"]
+    assert waiting["reason"] == "ErrImagePull" and "example.com/data:1" in waiting["message"]
+    assert home.count("create_container") == 0
+    home.runtime.pullable = None
+    await home.pass_time(30)
+    assert (await home.status())["phase"] == "Running"
+    (config,) = home.runtime.configs.values()
+    image = await home.runtime.image("example.com/data:1")
+    assert image is not None and await home.runtime.image("docker.io/library/x:latest") is None
+    (mount,) = (mount for mount in config.mounts if mount.container_path == "/v")
+    assert mount == Mount(container_path="/v", host_path="", read_only=True, image=image.id)

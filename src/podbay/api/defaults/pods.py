@@ -147,6 +147,9 @@ def _default_volume(volume: dict[str, Any]) -> None:
             source["defaultMode"] = _MODE
     if isinstance(volume.get("hostPath"), dict) and volume["hostPath"].get("type") is None:
         volume["hostPath"]["type"] = ""
+    image = volume.get("image")
+    if isinstance(image, dict) and not image.get("pullPolicy"):
+        image["pullPolicy"] = _pull_policy(image.get("reference", ""))
     sources = (volume.get("projected") or {}).get("sources") or ()
     for source in (volume, *sources):
         for item in (source.get("downwardAPI") or {}).get("items") or ():

@@ -170,12 +170,16 @@ def _mirror_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause
 
 
 def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cause]:
-    """Return what is wrong with a spec; in a template, a port of the host may be settled when a pod is made."""
+    """Return what is wrong with a spec; in a template, some things may be settled when a pod is made."""
     causes = [] if spec.get("terminationGracePeriodSeconds") is not None else [
         required("spec.terminationGracePeriodSeconds")
     ]  # fmt: skip
     volumes, found = validate_volumes(spec.get("volumes") or (), "spec.volumes")
     causes += found
+    if not is_template:
+        for i, volume in enumerate(spec.get("volumes") or ()):
+            if volume.get("image") is not None and not volume["image"].get("reference"):
+                causes.append(required(f"spec.volumes[{i}].image.reference"))
     containers, grace_s = spec.get("containers") or (), spec.get("terminationGracePeriodSeconds")
     causes += validate_containers(containers, volumes, grace_s, "spec.containers")
     causes += validate_ephemeral_containers(spec, volumes, "spec.ephemeralContainers")

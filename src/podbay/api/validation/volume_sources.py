@@ -24,6 +24,7 @@ _FIELDS: Final = (
 _HOST_PATH_TYPES: Final = (
     "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
 )  # fmt: skip
+_PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 _DUPLICATE: Final = "conflicting duplicate paths"
 
 
@@ -97,6 +98,13 @@ def _projected(source: Source, path: str) -> list[Cause]:
             detail = "may not specify more than 1 volume type per source"
             causes.append(forbidden(f"{path}.sources[{i}]", detail))
     return causes
+
+
+def _image(source: Source, path: str) -> list[Cause]:
+    policy = source.get("pullPolicy") or ""
+    if not policy:
+        return [required(f"{path}.pullPolicy")]
+    return [] if policy in _PULL_POLICIES else [not_supported(f"{path}.pullPolicy", policy, _PULL_POLICIES)]
 
 
 def _of_object(source: Source, name: str, path: str) -> list[Cause]:
@@ -179,6 +187,7 @@ _KINDS: Final[Mapping[str, Callable[[Source, str], list[Cause]]]] = {
     "downwardAPI": _downward_api,
     "configMap": _config_map,
     "projected": _projected,
+    "image": _image,
 }
 _MISSPELT: Final = {"downwardAPI": "downwarAPI"}  # upstream's path of a second source
 

@@ -37,17 +37,22 @@ def volume_mounts(
     path_of: Callable[[Object], Path],
     sub_paths: Path | None,
     recursive_read_only: bool,
+    images: Mapping[str, str],
 ) -> list[Mount]:
     """Return the mounts. ``sub_paths`` is where sub-paths are bound, None for a pretended node.
 
-    ``recursive_read_only`` says whether the runtime can do that. Raises ConfigurationError with upstream's message.
+    ``recursive_read_only`` says whether the runtime can do that; ``images`` are the references of the volumes that are
+    images. Raises ConfigurationError with upstream's message.
     """
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
     found = []
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         volume = volumes[mount["name"]]
-        path = path_of(volume)
         sub = _sub_path(mount, values)
+        if volume.get("image") is not None:
+            found.append(_of_image(mount, images[mount["name"]], sub, can_recurse=recursive_read_only))
+            continue
+        path = path_of(volume)
         if sub and sub_paths is not None:
             target = sub_paths / mount["name"] / container["name"] / str(index)
             path = _bound(path, sub, target, mount, container)
@@ -61,6 +66,18 @@ def volume_mounts(
             )
         )
     return found
+
+
+def _of_image(mount: Object, image: str, sub: str, *, can_recurse: bool) -> Mount:
+    return Mount(
+        container_path=posixpath.join("/", mount["mountPath"]),
+        host_path="",
+        read_only=True,
+        propagation=_PROPAGATIONS[mount.get("mountPropagation") or "None"],
+        recursive_read_only=_recursive(mount, can=can_recurse),
+        image=image,
+        image_sub_path=sub,
+    )
 
 
 def _sub_path(mount: Object, values: Mapping[str, str]) -> str:

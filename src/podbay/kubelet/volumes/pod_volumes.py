@@ -182,6 +182,8 @@ class PodVolumes:
     ) -> None:
         """Set one volume up. Raises VolumeProblem, OSError, _NotHeard."""
         kind = _kind(volume)
+        if kind == "image":
+            return  # it is the runtime's to mount
         if kind in ("hostPath", "emptyDir"):
             if self._is_real and not state.is_set_up:
                 await asyncio.to_thread(self._set_up_plain, volume, pod)
@@ -261,8 +263,8 @@ class PodVolumes:
 
 
 def is_read_only(volume: Object) -> bool:
-    """Tell whether a volume is the kubelet's to write, and so read-only in every container."""
-    return _kind(volume) in ("configMap", "secret", "downwardAPI", "projected")
+    """Tell whether a volume is the kubelet's to write, or an image, and so read-only in every container."""
+    return _kind(volume) in ("configMap", "secret", "downwardAPI", "projected", "image")
 
 
 def _kind(volume: Object) -> str:

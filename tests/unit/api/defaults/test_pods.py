@@ -92,6 +92,12 @@ def test_a_volume_without_a_source_is_an_empty_directory() -> None:
     ]
 
 
+def test_the_latest_image_of_a_volume_is_always_pulled_too() -> None:
+    images: list[dict[str, Any]] = [{"reference": "a"}, {"reference": "a:1"}, {"reference": "a", "pullPolicy": "Never"}]
+    defaulted({"containers": [], "volumes": [{"name": "v", "image": image} for image in images]})
+    assert [image["pullPolicy"] for image in images] == ["Always", "IfNotPresent", "Never"]
+
+
 def test_probes_and_references_are_filled_in() -> None:
     container = {
         "livenessProbe": {"httpGet": {"port": 80}},

@@ -75,3 +75,7 @@ def test_all_of_a_template_may_change_but_not_its_name() -> None:
     assert lines(validate_update(POD_TEMPLATES, new, old)) == []
     new["metadata"]["name"] = "other"
     assert [cause.field for cause in validate_update(POD_TEMPLATES, new, old)] == ["metadata.name"]
+
+
+def test_which_image_a_volume_is_of_may_be_left_open() -> None:
+    assert problems(template(volumes=[{"name": "v", "image": {}}])) == []

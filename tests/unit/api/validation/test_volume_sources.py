@@ -141,3 +141,19 @@ def test_how_a_volume_is_mounted(mount: dict[str, Any], expected: list[str]) -> 
     causes = validate_create(PODS, pod({"volumes": [{"name": "v"}]}, volumeMounts=mounts))
     told = [line for line in lines(causes) if "does not support" not in line]
     assert [line.removeprefix("spec.containers[0].volumeMounts.") for line in told] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"reference": "example.com/a:1"}, []),
+        ({"reference": "a", "pullPolicy": "Never"}, []),
+        ({}, ["image.reference: Required value"]),
+        (
+            {"reference": "a", "pullPolicy": "Sometimes"},
+            ['image.pullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"'],
+        ),
+    ],
+)
+def test_an_image(source: dict[str, Any], expected: list[str]) -> None:
+    assert found({"image": source}) == expected

@@ -9,7 +9,11 @@ from podbay.kubelet.environment import ConfigurationError
 from podbay.kubelet.volumes import subpath
 from podbay.kubelet.volumes.mounts import volume_mounts
 
-VOLUMES = [{"name": "e", "emptyDir": {}}, {"name": "m", "configMap": {"name": "m"}}]
+VOLUMES = [
+    {"name": "e", "emptyDir": {}},
+    {"name": "m", "configMap": {"name": "m"}},
+    {"name": "i", "image": {"reference": "i"}},
+]
 
 
 def mounts(
@@ -25,6 +29,7 @@ def mounts(
         path_of=lambda volume: Path("/volumes", volume["name"]),
         sub_paths=sub_paths,
         recursive_read_only=can_recurse,
+        images={"i": "sha256:1"},
     )
 
 
@@ -92,3 +97,12 @@ def test_read_only_all_the_way_down_needs_a_runtime_that_can() -> None:
         mounts({**wanted, "recursiveReadOnly": "Enabled"})
     said = 'volume "e" requested recursive read-only mode, but it is not supported by the runtime'
     assert str(refused.value) == said
+
+
+def test_a_volume_that_is_an_image_is_the_runtimes_to_mount() -> None:
+    below = {"name": "i", "mountPath": "/j", "subPathExpr": "$(POD)/x"}
+    found = mounts({"name": "i", "mountPath": "/i"}, below, values={"POD": "web"})
+    assert found == [
+        Mount(container_path="/i", host_path="", read_only=True, image="sha256:1"),
+        Mount(container_path="/j", host_path="", read_only=True, image="sha256:1", image_sub_path="web/x"),
+    ]
