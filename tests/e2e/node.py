@@ -32,8 +32,13 @@ class Node:
     """An API server in memory and a kubelet on a real runtime."""
 
     def __init__(
-        self, containerd: PrivateContainerd, socket: Path | None = None, request_timeout_s: float = REQUEST_TIMEOUT_S
+        self,
+        containerd: PrivateContainerd,
+        socket: Path | None = None,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
+        **settings: Any,
     ) -> None:
+        self._settings = settings
         self.clock = RealClock()
         self.directory = containerd.directory
         self.cgroup = f"/{containerd.bridge}"
@@ -52,6 +57,7 @@ class Node:
             log_root=self.directory / "pods",
             cgroup_parent=self.cgroup,
             resolver=lambda: DnsConfig(servers=["192.0.2.53"], searches=["example.org"]),
+            **self._settings,
         )
         rest = Rest(self._transport("system:node:n1", "system:nodes"), "kubelet")
         self.kubelet = Kubelet(rest, self.runtime, config, self.clock, Activity())
@@ -163,10 +169,13 @@ class Node:
 
 @asynccontextmanager
 async def one_node(
-    containerd: PrivateContainerd, socket: Path | None = None, request_timeout_s: float = REQUEST_TIMEOUT_S
+    containerd: PrivateContainerd,
+    socket: Path | None = None,
+    request_timeout_s: float = REQUEST_TIMEOUT_S,
+    **settings: Any,
 ) -> AsyncIterator[Node]:
-    """Run an API server and a kubelet; ``socket`` is a stand-in's for containerd's own."""
-    node = Node(containerd, socket, request_timeout_s)
+    """Run an API server and a kubelet; ``socket`` is a stand-in's for containerd's own, ``settings`` the kubelet's."""
+    node = Node(containerd, socket, request_timeout_s, **settings)
     await node.server.start()
     node.start_kubelet()
     try:

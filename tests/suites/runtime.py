@@ -158,6 +158,14 @@ class RuntimeSuite:
         assert status.finished_at >= status.started_at
         assert status.image_ref.startswith("sha256:") or "@sha256:" in status.image_ref
 
+    async def test_what_runs_can_begin_a_new_log_and_what_has_ended_cannot(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("logs"), RUNS)
+        await runtime.reopen_log(container)
+        await runtime.stop_container(container, 2.0)
+        await made.ended(container)
+        with pytest.raises(RuntimeFailure):
+            await runtime.reopen_log(container)
+
     async def test_one_that_ends_well_is_completed(self, made: Made) -> None:
         container = await made.container(await made.sandbox("one"), ["true"])
         status = await made.ended(container)

@@ -110,6 +110,11 @@ class CriRuntime:
         request = pb.StopContainerRequest(container_id=container_id, timeout=int(grace_s))
         await self._call_if_there("StopContainer", request, pb.StopContainerResponse, more_s=grace_s)
 
+    async def reopen_log(self, container_id: str) -> None:
+        """Begin a new log."""
+        request = pb.ReopenContainerLogRequest(container_id=container_id)
+        await self._call("ReopenContainerLog", request, pb.ReopenContainerLogResponse)
+
     async def remove_container(self, container_id: str) -> None:
         """Remove a container."""
         request = pb.RemoveContainerRequest(container_id=container_id)

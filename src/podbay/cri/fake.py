@@ -95,6 +95,7 @@ class FakeRuntime:
         self.handlers: tuple[RuntimeHandler, ...] = ()
         self.knows_stop_signals = False
         self.written: dict[str, WritableLayer] = {}  # by container's id
+        self.reopened: list[str] = []  # the containers that got a new log
         self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
         self.sandbox_configs: dict[str, SandboxConfig] = {}
@@ -237,6 +238,12 @@ class FakeRuntime:
         else:
             self._end_later(held, grace_s, 137)
         await held.ended.wait()
+
+    async def reopen_log(self, container_id: str) -> None:
+        """Begin a new log, as far as a container that only pretends has one."""
+        await self._called("reopen_log")
+        self._must_run(container_id)
+        self.reopened.append(container_id)
 
     async def remove_container(self, container_id: str) -> None:
         """Remove a container, killing it if it runs."""

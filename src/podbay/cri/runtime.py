@@ -346,6 +346,9 @@ class Runtime(Protocol):
     async def stop_container(self, container_id: str, grace_s: float) -> None:
         """Ask a container to end, and kill it after the grace period; idempotent."""
 
+    async def reopen_log(self, container_id: str) -> None:
+        """Have what a running container writes from now on go into a new file at its log's path."""
+
     async def remove_container(self, container_id: str) -> None:
         """Remove a container; idempotent."""
 

@@ -21,10 +21,11 @@ from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
-from podbay.kubelet import admission, sandboxes, security, sysctls
+from podbay.kubelet import admission, log_files, sandboxes, security, sysctls
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.hooks import HookRunner
 from podbay.kubelet.images import Images
+from podbay.kubelet.log_rotation import LogRotation
 from podbay.kubelet.node.heartbeat import Heartbeat
 from podbay.kubelet.node.machine import Machine, read_machine
 from podbay.kubelet.observe import Observer
@@ -144,6 +145,8 @@ class Kubelet:
         scope.start(self._hear(), name="runtime events")
         if self.stats is not None:
             scope.start(self.stats.run(), name="stats")
+        if self.config.is_real:
+            scope.start(LogRotation(self.runtime, self.config, self.clock).run(), name="log rotation")
         await self._source.synced.wait()
         with self.activity.working("sweep"):
             await self._sweep()
@@ -261,7 +264,7 @@ class Kubelet:
         self._owners.pop(container.id, None)
         if self.config.is_real:
             log = sandboxes.log_path(container.name, container.attempt)
-            (sandboxes.log_directory(self.config.log_root, pod) / log).unlink(missing_ok=True)
+            log_files.remove(sandboxes.log_directory(self.config.log_root, pod) / log)
             self.files.forget_message(pod["metadata"]["uid"], container.name, container.attempt)
 
     def _objects_changed(self, uids: Iterable[str]) -> None:

@@ -16,6 +16,10 @@ class KubeletConfig:
     of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
     at once; None is no limit. The runtime has ``runtime_request_timeout_s`` to answer a call.
     ``api_host`` and ``api_port`` are where pods reach the API server, if they can.
+    Every ``container_log_monitor_s`` seconds, logs that have reached
+    ``container_log_max_bytes`` (negative: none) are moved aside; ``container_log_max_files`` of a container are kept.
+
+    Raises ValueError if something cannot be so.
     """
 
     node_name: str
@@ -40,6 +44,16 @@ class KubeletConfig:
     has_apparmor: bool = False
     api_host: str = ""
     api_port: int = 0
+    container_log_max_bytes: int = 10 << 20
+    container_log_max_files: int = 5
+    container_log_monitor_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be so."""
+        if self.container_log_max_files <= 1:
+            raise ValueError(f"invalid MaxFiles {self.container_log_max_files}, must be > 1")
+        if self.container_log_monitor_s <= 0:
+            raise ValueError(f"containerLogMonitorInterval {self.container_log_monitor_s} must be greater than 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

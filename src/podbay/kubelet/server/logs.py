@@ -1,23 +1,26 @@
 """Container logs: CRI's log files read back as what the container wrote.
 
 Takes a file of lines ``TIME STREAM TAG TEXT`` and the options of ``kubectl logs``; gives the text in chunks, and goes
-on as the file grows if asked to follow.
-Invariant: partial lines (tag ``P``) are joined; a limit in bytes cuts exactly there.
+on as the file grows if asked to follow, and over to the next file when that one was moved aside.
+Invariant: partial lines (tag ``P``) are joined; a limit in bytes cuts exactly there; who follows gets every line once.
 Source: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from podbay.kubelet import log_files
 from podbay.lib.clock import Clock
 from podbay.wire.times import parse_time
 
 _BLOCK_BYTES: Final = 64 * 1024
 _POLL_S: Final = 0.1
+_SETTLE_S: Final = 1.0  # after a new file was begun, the runtime may still finish the old one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +60,9 @@ async def read_log(path: Path, options: LogOptions, clock: Clock, is_over: Calla
     Raises FileNotFoundError. Closing the iterator ends it.
     """
     left = options.limit_bytes
-    with path.open("rb") as file:
-        if options.tail is not None:
-            file.seek(tail_position(file.fileno(), options.tail))
-        rest = b""
-        fresh = True  # the next text begins a line
-        while True:
-            over = is_over()
-            block = file.read(_BLOCK_BYTES)
-            if not block:
-                if not options.follow or over:
-                    return
-                if os.fstat(file.fileno()).st_nlink == 0:
-                    return  # removed: nobody writes it any more
-                await clock.sleep(_POLL_S)
-                continue
-            *lines, rest = (rest + block).split(b"\n")
+    fresh = True  # the next text begins a line
+    async with aclosing(_lines(path, options, clock, is_over)) as blocks:
+        async for lines in blocks:
             out = []
             for line in lines:
                 text, fresh = _text(line, options, fresh=fresh)
@@ -85,6 +75,53 @@ async def read_log(path: Path, options: LogOptions, clock: Clock, is_over: Calla
                 yield chunk
             if left == 0:
                 return
+
+
+async def _lines(
+    path: Path, options: LogOptions, clock: Clock, is_over: Callable[[], bool]
+) -> AsyncGenerator[list[bytes], None]:
+    """Yield a log's lines as they are there, some at a time."""
+    file: BinaryIO = path.open("rb")
+    try:
+        if options.tail is not None:
+            file.seek(tail_position(file.fileno(), options.tail))
+        rest = b""
+        settled_at: float | None = None
+        while True:
+            over = is_over()
+            left = options.follow and log_files.is_left(path, file)
+            block = file.read(_BLOCK_BYTES)
+            if block:
+                *lines, rest = (rest + block).split(b"\n")
+                yield lines
+                settled_at = None
+                continue
+            if not options.follow:
+                return
+            now = clock.monotonic()
+            if not left:
+                if over:
+                    return
+            elif not over and settled_at is None and log_files.following(path, file) == path:
+                settled_at = now + _SETTLE_S
+            elif over or settled_at is None or now >= settled_at:
+                following = _next(path, file)
+                if following is None:
+                    return  # removed: nobody writes it any more
+                file.close()
+                file, rest, settled_at = following, b"", None
+                continue
+            await clock.sleep(_POLL_S)
+    finally:
+        file.close()
+
+
+def _next(path: Path, file: BinaryIO) -> BinaryIO | None:
+    """Open the file that comes after one that was moved aside, or None if there is none."""
+    while (following := log_files.following(path, file)) is not None:
+        with suppress(FileNotFoundError):  # it was moved aside or compressed just now, and has another name
+            return log_files.open_log(following)
+    return None
 
 
 def _text(line: bytes, options: LogOptions, *, fresh: bool) -> tuple[bytes, bool]:
