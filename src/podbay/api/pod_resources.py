@@ -41,6 +41,12 @@ def pod_amounts(spec: Object, amounts_of: Callable[[Object], Mapping[str, Amount
     return total
 
 
+def with_overhead(spec: Object, total: dict[str, Amount], amount_of: Callable[[str, str], Amount]) -> dict[str, Amount]:
+    """Return amounts and what running the pod itself takes besides."""
+    _add(total, {name: amount_of(name, value) for name, value in (spec.get("overhead") or {}).items()})
+    return total
+
+
 def _add(total: dict[str, Amount], more: Mapping[str, Amount]) -> None:
     for name, amount in more.items():
         total[name] = total[name] + amount if name in total else amount

@@ -123,6 +123,9 @@ PRIORITY_CLASSES: Final = Resource(
     namespaced=False,
     short_names=("pc",),
 )
+RUNTIME_CLASSES: Final = Resource(
+    group="node.k8s.io", version="v1", kind="RuntimeClass", plural="runtimeclasses", namespaced=False
+)
 TOKEN_REVIEWS: Final = Resource(
     group="authentication.k8s.io", version="v1", kind="TokenReview", plural="tokenreviews", namespaced=False,
     verbs=("create",),
@@ -141,7 +144,7 @@ EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that ki
 
 RESOURCES: Final = (
     BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES,
-    EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, PRIORITY_CLASSES,
+    EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES, PRIORITY_CLASSES,
 )  # fmt: skip
 
 _BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in RESOURCES}

@@ -38,6 +38,8 @@ def node_refusal(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str 
             return _token(node, info, pods_of_node)
         case "authentication.k8s.io", "tokenreviews":
             return None if info.verb == "create" else ""
+        case "node.k8s.io", "runtimeclasses":
+            return None if info.verb in _READ else ""
         case "coordination.k8s.io", "leases":
             return _lease(node, info)
         case (("" | "events.k8s.io"), "events"):

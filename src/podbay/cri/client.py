@@ -63,7 +63,7 @@ class CriRuntime:
 
     async def run_sandbox(self, config: SandboxConfig) -> str:
         """Make and start a sandbox."""
-        request = pb.RunPodSandboxRequest(config=messages.sandbox_config(config))
+        request = pb.RunPodSandboxRequest(config=messages.sandbox_config(config), runtime_handler=config.handler)
         more_s = self._timeout_s  # a network has to be made, too
         answer = await self._call("RunPodSandbox", request, pb.RunPodSandboxResponse, more_s=more_s)
         return str(answer.pod_sandbox_id)

@@ -115,6 +115,10 @@ class FakeRuntime:
                     "UNKNOWN",
                     f'failed to reserve sandbox name "{name}": name "{name}" is reserved for "{other.id}"',
                 )
+        if config.handler not in {"", "runc", *(handler.name for handler in self.handlers)}:
+            raise RuntimeFailure(
+                "UNKNOWN", f'failed to get sandbox runtime: no runtime for "{config.handler}" is configured'
+            )
         key = self._new_id()
         self._sandboxes[key] = Sandbox(
             id=key,

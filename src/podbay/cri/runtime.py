@@ -105,7 +105,7 @@ class UserNamespace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
-    """How to make a sandbox. ``user_namespace`` None: its users are the host's."""
+    """How to make a sandbox. ``user_namespace`` None: its users are the host's. ``handler`` empty: the default one."""
 
     name: str
     namespace: str
@@ -125,6 +125,7 @@ class SandboxConfig:
     user_namespace: UserNamespace | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     security: SandboxSecurity = SandboxSecurity()
+    handler: str = ""
 
 
 class Propagation(Enum):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.pod_containers import lasting_containers
-from podbay.api.pod_resources import pod_amounts
+from podbay.api.pod_resources import pod_amounts, with_overhead
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import matches_node_selector_terms
 from podbay.api.taints import is_tolerated
@@ -37,8 +37,8 @@ def refusal(
 
 
 def requests_of(pod: Pod) -> dict[str, int]:
-    """Return what a pod needs at most: cpu in thousandths, the rest in its base unit."""
-    return pod_amounts(pod["spec"], _requests)
+    """Return what a pod needs at most, with its overhead: cpu in thousandths, the rest in its base unit."""
+    return with_overhead(pod["spec"], pod_amounts(pod["spec"], _requests), _amount)
 
 
 def has_finished(pod: Pod) -> bool:

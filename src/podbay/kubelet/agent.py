@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound
-from podbay.api.resources import CONFIG_MAPS, NODES, PODS, SECRETS
+from podbay.api.resources import CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
@@ -58,6 +58,7 @@ _PULLED_S: Final = 1.0
 _HEAR_AGAIN_S: Final = 1.0
 _MEND_AGAIN_S: Final = 10.0
 _REMEMBERED: Final = 1000
+_FETCHED: Final = {"configmap": CONFIG_MAPS, "secret": SECRETS, "runtimeclass": RUNTIME_CLASSES}
 
 
 class Kubelet:
@@ -206,13 +207,13 @@ class Kubelet:
         )
 
     async def fetch(self, kind: str, namespace: str, name: str) -> Object | None:
-        """Return a config map or secret that a pod names, or None.
+        """Return a config map, secret or runtime class that a pod names, or None.
 
         What was seen last serves while the API server is away. Raises StatusError, TransportError.
         """
         key = (kind, namespace, name)
         try:
-            found = await self._rest.get(CONFIG_MAPS if kind == "configmap" else SECRETS, name, namespace=namespace)
+            found = await self._rest.get(_FETCHED[kind], name, namespace=namespace)
         except NotFound:
             self._fetched.pop(key, None)
             return None

@@ -77,7 +77,8 @@ class Executor:
             self._worker.tell("Warning", "DNSConfigForming", told)
         try:
             users = kubelet.user_namespaces.of(pod, kubelet.heartbeat.info)
-            config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns, users)
+            handler = await self._handler()
+            config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns, users, handler)
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
@@ -96,6 +97,19 @@ class Executor:
         if kubelet.config.is_real:
             kubelet.files.write_hosts(pod, sandbox.ips, kubelet.config.cluster_domain)
         return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
+
+    async def _handler(self) -> str:
+        """Return the runtime's name for the way in which the pod's class is run. Raises HandlerUnknown."""
+        name = self._pod["spec"].get("runtimeClassName") or ""
+        if not name:
+            return ""
+        try:
+            found = await self._kubelet.fetch("runtimeclass", "", name)
+        except (StatusError, TransportError) as error:
+            raise sandboxes.HandlerUnknown(str(error)) from error
+        if found is None:
+            raise sandboxes.HandlerUnknown(f'runtimeclass.node.k8s.io "{name}" not found')
+        return str(found.get("handler") or "")
 
     async def pull_secrets(self) -> list[Object]:
         """Return the pod's pull secrets that there are; the others are told."""

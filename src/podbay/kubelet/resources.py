@@ -28,7 +28,7 @@ def linux_resources(pod: Mapping[str, Any], container: Mapping[str, Any], memory
 
 
 def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
-    """Return what a pod's containers may have together: a limit only if every one of them has one."""
+    """Return what a pod may have: a limit only if every container has one. Its overhead comes on top."""
     spec = pod["spec"]
     together = pod_amounts(spec, lambda container: asdict(_amounts(container)))
     every = [_amounts(container) for kind, container in each_container(spec) if kind != "ephemeralContainers"]
@@ -36,6 +36,11 @@ def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
         together["milli_cpu_limit"] = 0
     if not all(asked.memory_limit_bytes for asked in every):
         together["memory_limit_bytes"] = 0
+    overhead = spec.get("overhead") or {}
+    milli, memory = Quantity.parse(overhead.get("cpu", "0")).milli, Quantity.parse(overhead.get("memory", "0")).value
+    together["milli_cpu"] += milli
+    together["milli_cpu_limit"] += milli if together["milli_cpu_limit"] else 0
+    together["memory_limit_bytes"] += memory if together["memory_limit_bytes"] else 0
     return _as_cgroup(_Amounts(**together))
 
 

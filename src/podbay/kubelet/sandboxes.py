@@ -44,14 +44,19 @@ def cgroup_of(config: KubeletConfig, uid: str) -> str:
     return f"{config.cgroup_parent}/pod{uid}"
 
 
+class HandlerUnknown(OSError):
+    """A pod's runtime class is not there, or cannot be asked for its handler."""
+
+
 def sandbox_config(
     pod: Mapping[str, Any],
     config: KubeletConfig,
     attempt: int,
     dns: DnsConfig | None = None,
     user_namespace: UserNamespace | None = None,
+    handler: str = "",
 ) -> SandboxConfig:
-    """Return how to make a pod's sandbox. Raises NameTooLong."""
+    """Return how to make a pod's sandbox, by the runtime's default handler or another one. Raises NameTooLong."""
     metadata, spec = pod["metadata"], pod["spec"]
     host_network = bool(spec.get("hostNetwork"))
     ports = [
@@ -84,6 +89,7 @@ def sandbox_config(
         user_namespace=user_namespace,
         sysctls=sysctls_of(pod),
         security=sandbox_security(pod),
+        handler=handler,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from podbay.standalone import mounts, processes
 from podbay.standalone.cluster import NodePlace
-from podbay.standalone.machine import binary, cni_directory, oci_runtime_path
+from podbay.standalone.machine import binary, cni_directory, oci_runtime_path, oci_runtimes
 from podbay.standalone.settings import Settings
 
 SANDBOX_IMAGE: Final = "podbay.internal/pause:1"
@@ -60,9 +60,25 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
         BinaryName = "{oci_runtime_path(settings.oci_runtime)}"
         Root = "{place.run}/oci"
         SystemdCgroup = false
-"""
+{_other_handlers(place)}"""
     )
     return path
+
+
+def _other_handlers(place: NodePlace) -> str:
+    """Return the OCI runtimes of this machine that a runtime class may name, each by its own name."""
+    section = 'plugins."io.containerd.grpc.v1.cri".containerd.runtimes'
+    return "".join(
+        f"""    [{section}.{name}]
+      runtime_type = "io.containerd.runc.v2"
+      [{section}.{name}.options]
+        BinaryName = "{path}"
+        Root = "{place.run}/oci"
+        SystemdCgroup = false
+"""
+        for name, path in oci_runtimes().items()
+        if name != "runc"
+    )
 
 
 def launch(place: NodePlace) -> bool:

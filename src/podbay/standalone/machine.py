@@ -119,6 +119,12 @@ def oci_runtime_path(name: str = "") -> str:
     raise ClusterError("neither runc nor crun is installed: install the package runc")
 
 
+def oci_runtimes() -> dict[str, str]:
+    """Return the path of each OCI runtime that is installed."""
+    found = {name: shutil.which(name, path=_PATH) for name in _OCI_RUNTIMES}
+    return {name: path for name, path in found.items() if path}
+
+
 def cni_directory(directories: tuple[Path, ...] = _CNI_DIRECTORIES) -> Path:
     """Return where the CNI plugins are. Raises ClusterError."""
     lacking = ""

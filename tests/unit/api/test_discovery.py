@@ -25,7 +25,13 @@ def test_the_aggregated_form_of_the_core_group(version: str) -> None:
 
 def test_the_aggregated_form_of_the_named_groups() -> None:
     names = [item["metadata"]["name"] for item in discovery.aggregated("v2", core=False)["items"]]
-    assert names == ["coordination.k8s.io", "events.k8s.io", "authentication.k8s.io", "scheduling.k8s.io"]
+    assert names == [
+        "coordination.k8s.io",
+        "events.k8s.io",
+        "authentication.k8s.io",
+        "node.k8s.io",
+        "scheduling.k8s.io",
+    ]
 
 
 def test_every_resource_is_discovered_in_both_forms() -> None:

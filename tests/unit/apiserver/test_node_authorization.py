@@ -43,6 +43,7 @@ ALLOWED = {
     **{(kind, verb): "named" for kind in ("secrets", "configmaps") for verb in ("get", "list", "watch")},
     **{("leases", verb): "own lease" for verb in ("get", "update", "patch", "delete", "create")},
     ("tokenreviews", "create"): "any",
+    **{("runtimeclasses", verb): "any" for verb in ("get", "list", "watch")},
     **{("events", verb): "any" for verb in ("create", "update", "patch")},
 }
 

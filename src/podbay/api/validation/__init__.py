@@ -22,6 +22,7 @@ from podbay.api.validation import (
     pod_templates,
     pods,
     priority_classes,
+    runtime_classes,
 )
 from podbay.api.validation.field_errors import invalid_object
 from podbay.api.validation.metadata import validate_metadata, validate_metadata_update
@@ -56,6 +57,9 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
         configuration.validate_service_account, configuration.validate_service_account_update
     ),
     ("coordination.k8s.io", "Lease"): _Rules(leases.validate_lease, leases.validate_lease_update),
+    ("node.k8s.io", "RuntimeClass"): _Rules(
+        runtime_classes.validate_runtime_class, runtime_classes.validate_runtime_class_update
+    ),
     ("scheduling.k8s.io", "PriorityClass"): _Rules(
         priority_classes.validate_priority_class, priority_classes.validate_priority_class_update
     ),

@@ -227,7 +227,7 @@ def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cau
 
 def _names(spec: Mapping[str, Any]) -> list[Cause]:
     causes = []
-    for field in ("serviceAccountName", "nodeName", "priorityClassName"):
+    for field in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
         name = spec.get(field) or ""
         if name:
             causes += each_invalid(f"spec.{field}", name, names.dns1123_subdomain_problems(name))

@@ -101,7 +101,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     **_honoured("imagePullSecrets"),
     **_honoured("dnsPolicy", "dnsConfig", "hostAliases", "subdomain", "setHostnameAsFQDN"),
     **_honoured("affinity", "topologySpreadConstraints", "schedulingGates", "tolerations"),
-    **_honoured("priority", "priorityClassName", "preemptionPolicy"),
+    **_honoured("priority", "priorityClassName", "preemptionPolicy", "runtimeClassName", "overhead"),
     "hostUsers": _YES,
     "os": Fields({"name": Values(("linux",))}),
     "securityContext": Fields(_POD_SECURITY),

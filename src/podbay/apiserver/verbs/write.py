@@ -42,6 +42,7 @@ from podbay.apiserver.bodies import check_size, decode_object, patch_type, shape
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.pod_security import admit_pod_security
 from podbay.apiserver.priority import admit_default_class, admit_priority
+from podbay.apiserver.runtime_class import admit_runtime_class
 from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
@@ -96,6 +97,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
         admit_node_write(node, resource, prepared, None)
     await admit_account(call.objects, call.clock, resource, prepared, with_token=bool(call.config.root_ca))
     admit_priority(call.objects, resource, prepared)
+    admit_runtime_class(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
     warnings = [*warnings, *warnings_on_create(resource, prepared)]
     warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None)

@@ -26,6 +26,7 @@ _TABLES: Final[dict[tuple[str, str], tuple[Sequence[Column], Callable[[Mapping[s
     ("", "Event"): (events.COLUMNS, events.cells),
     ("events.k8s.io", "Event"): (events.COLUMNS, events.cells_v1),
     ("coordination.k8s.io", "Lease"): (configuration.LEASE_COLUMNS, configuration.lease_cells),
+    ("node.k8s.io", "RuntimeClass"): (configuration.RUNTIME_CLASS_COLUMNS, configuration.runtime_class_cells),
     ("scheduling.k8s.io", "PriorityClass"): (
         configuration.PRIORITY_CLASS_COLUMNS,
         configuration.priority_class_cells,

@@ -1,4 +1,4 @@
-"""The tables of kinds that only configure: namespaces, config maps, secrets, accounts, leases, priority classes.
+"""The tables of kinds that only configure: namespaces, config maps, secrets, accounts, leases, classes.
 
 Pure. Source: upstream's printers.
 """
@@ -14,6 +14,7 @@ CONFIG_MAP_COLUMNS: Final = (NAME, column("Data"), AGE)
 SECRET_COLUMNS: Final = (NAME, column("Type"), column("Data"), AGE)
 SERVICE_ACCOUNT_COLUMNS: Final = (NAME, column("Secrets"), AGE)
 LEASE_COLUMNS: Final = (NAME, column("Holder"), AGE)
+RUNTIME_CLASS_COLUMNS: Final = (NAME, column("Handler"), AGE)
 PRIORITY_CLASS_COLUMNS: Final = (
     NAME,
     column("Value", kind="integer"),
@@ -46,6 +47,11 @@ def service_account_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
 def lease_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
     """Return one lease's cells."""
     return [obj["metadata"]["name"], (obj.get("spec") or {}).get("holderIdentity", ""), age(obj, now)]
+
+
+def runtime_class_cells(obj: Mapping[str, Any], now: datetime) -> Cells:
+    """Return one runtime class's cells."""
+    return [obj["metadata"]["name"], obj.get("handler", ""), age(obj, now)]
 
 
 def priority_class_cells(obj: Mapping[str, Any], now: datetime) -> Cells:

@@ -46,6 +46,7 @@ DOCUMENTS = (
     "apis/coordination.k8s.io/v1",
     "apis/events.k8s.io/v1",
     "apis/authentication.k8s.io/v1",
+    "apis/node.k8s.io/v1",
     "apis/scheduling.k8s.io/v1",
 )
 

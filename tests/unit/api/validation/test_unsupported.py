@@ -15,7 +15,7 @@ VALUE = "Forbidden: podbay does not support this value yet"
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"runtimeClassName": "kata"}, "runtimeClassName"),
+        ({"resourceClaims": [{"name": "gpu"}]}, "resourceClaims"),
         ({"securityContext": {"seLinuxChangePolicy": "Recursive"}}, "securityContext.seLinuxChangePolicy"),
         ({"securityContext": {"windowsOptions": {"runAsUserName": "a"}}}, "securityContext.windowsOptions"),
         ({"volumes": [{"name": "v", "nfs": {"path": "/", "server": "s"}}]}, "volumes[0].nfs"),

@@ -1,0 +1,42 @@
+from typing import Any
+
+from podbay.api.resources import RUNTIME_CLASSES
+from podbay.api.validation import validate_create, validate_update
+from tests.unit.api.validation.support import lines
+
+
+def made(handler: str = "crun", **more: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "c"},
+        "handler": handler,
+        **more,
+    }
+
+
+def test_a_class_with_overhead_and_scheduling_is_right() -> None:
+    scheduling = {"nodeSelector": {"a": "b"}, "tolerations": [{"key": "k", "operator": "Exists"}]}
+    overhead = {"podFixed": {"cpu": "10m", "memory": "1Mi"}}
+    assert lines(validate_create(RUNTIME_CLASSES, made(overhead=overhead, scheduling=scheduling))) == []
+
+
+def test_a_handler_is_a_label_and_is_needed() -> None:
+    (told,) = lines(validate_create(RUNTIME_CLASSES, made("My Handler")))
+    assert told.startswith('handler: Invalid value: "My Handler": a lowercase RFC 1123 label must consist of')
+    assert lines(validate_create(RUNTIME_CLASSES, made("")))[0].startswith('handler: Invalid value: ""')
+
+
+def test_overhead_and_scheduling_have_their_rules() -> None:
+    overhead = {"podFixed": {"cpu": "-1"}}
+    scheduling = {"nodeSelector": {"a b": "c"}, "tolerations": [{"key": "k", "operator": "Maybe"}]}
+    told = lines(validate_create(RUNTIME_CLASSES, made(overhead=overhead, scheduling=scheduling)))
+    paths = [line.partition(":")[0] for line in told]
+    assert paths == ["overhead.limits[cpu]", "scheduling.nodeSelector", "scheduling.tolerations[0].operator"]
+
+
+def test_a_handler_stays() -> None:
+    old = made("runc")
+    new = made("crun")
+    old["metadata"] = new["metadata"] = {"name": "c", "resourceVersion": "1"}
+    assert lines(validate_update(RUNTIME_CLASSES, new, old)) == ['handler: Invalid value: "crun": field is immutable']
