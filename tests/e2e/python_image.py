@@ -43,11 +43,12 @@ def build_python(target: Path, packages: Sequence[str]) -> None:
     for path in _files(library):
         files[str(path)[1:]] = path.read_bytes()
     modules = [path for path in _files(library) if path.suffix == ".so"]
-    for shared in _shared_libraries([interpreter, *modules]):
-        files[str(shared)[1:]] = shared.read_bytes()
     for package in _closure(packages):
         for name, path in _files_of(package):
             files[f"{SITE}/{name}"] = path.read_bytes()
+            modules += [path] if ".so" in path.suffixes else []
+    for shared in _shared_libraries([interpreter, *modules]):
+        files[str(shared)[1:]] = shared.read_bytes()
     recipe = ImageRecipe(
         name=PYTHON,
         architecture=base.architecture,
