@@ -149,6 +149,17 @@ async def test_an_old_password_beside_the_new_one_does_no_harm(node: Node, regis
     await node.running()
 
 
+async def test_one_image_that_many_pods_pull_at_once_comes_to_all_of_them(node: Node, registry: Registry) -> None:
+    registry.push("many/app")
+    image = f"{registry.host}/many/app:1"
+    await make_secret(node, "s", {registry.host: "me"})
+    names = [f"p{number}" for number in range(6)]
+    for name in names:
+        await pull(node, image, "s", name=name)
+    found = {(await node.running(name))["containerStatuses"][0]["imageID"] for name in names}
+    assert len(found) == 1
+
+
 async def test_an_image_is_pulled_by_its_digest(node: Node, registry: Registry) -> None:
     digest = registry.push("digest/app")
     name = f"{registry.host}/digest/app@{digest}"

@@ -1,17 +1,19 @@
 """Probes and hooks in real containers, to the letter of upstream's conformance tests."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from podbay.wire.times import parse_time
-from tests.e2e.harness import SLEEP, Pod, RealCluster, pod, shell, throughout, until
+from tests.e2e.harness import ROOT, SLEEP, Pod, RealCluster, pod, shell, throughout, until
 from tests.e2e.watching import condition, status_of, watched
 
 pytestmark = pytest.mark.e2e
 SERVER = "mkdir -p /www; echo ok > /www/healthz; {}httpd -f -p 8080 -h /www"
 WATCH_S = 12.0  # upstream looks on for a minute; at a period of one second this is twelve probes
+GRPC = {"initialDelaySeconds": 4, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 1}
 HTTP = {"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 2, "periodSeconds": 1}
 
 
@@ -32,6 +34,19 @@ def probed(name: str, script: str, **probes: object) -> Pod:
     return pod(name, shell("main", script, **probes))
 
 
+def healthy(name: str, probe: dict[str, object]) -> Pod:
+    """Return a pod that serves the health protocol at port 5000, by the Python and the sources of this machine."""
+    serve = f"cd {ROOT} && PYTHONPATH=src:. exec {sys.executable} -m tests.e2e.health_server 5000"
+    container = {
+        "name": "main",
+        "command": ["/bin/busybox", "chroot", "/host", "/bin/sh", "-c", serve],
+        "env": [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
+        "volumeMounts": [{"name": "host", "mountPath": "/host", "readOnly": True}],
+        "livenessProbe": probe,
+    }
+    return pod(name, container, volumes=[{"name": "host", "hostPath": {"path": "/"}}])
+
+
 @pytest.fixture(scope="module", autouse=True)
 def looked_at(cluster: RealCluster) -> Iterator[tuple[ExitStack, list[Pod]]]:
     """Run what needs minutes to be looked at while the other tests of this module run.
@@ -42,7 +57,7 @@ def looked_at(cluster: RealCluster) -> Iterator[tuple[ExitStack, list[Pod]]]:
     command = {"exec": {"command": ["cat", "/tmp/health"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
     dies = {"exec": {"command": ["/bin/false"]}, "initialDelaySeconds": 5, "periodSeconds": 1, "failureThreshold": 1}
     with ExitStack() as stack:
-        stack.callback(cluster.wait_gone, "counts", "exec-lives", "http-lives", "tcp-lives")
+        stack.callback(cluster.wait_gone, "counts", "exec-lives", "http-lives", "tcp-lives", "grpc-lives")
         watching = stack.enter_context(ExitStack())
         versions = watching.enter_context(watched(cluster, "counts"))
         cluster.apply(
@@ -50,6 +65,7 @@ def looked_at(cluster: RealCluster) -> Iterator[tuple[ExitStack, list[Pod]]]:
             probed("exec-lives", "echo ok > /tmp/health; " + SLEEP, livenessProbe=command),
             probed("http-lives", SERVER.format(""), livenessProbe=HTTP),
             probed("tcp-lives", SERVER.format(""), livenessProbe=tcp),
+            healthy("grpc-lives", {**GRPC, "grpc": {"port": 5000}}),
         )
         yield watching, versions
 
@@ -121,6 +137,16 @@ def test_a_grpc_probe_of_a_server_that_does_not_speak_it_restarts(cluster: RealC
     probe = {"grpc": {"port": 9000}, "initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 1}
     cluster.apply(probed("grpc-dies", SLEEP, livenessProbe=probe))
     restarts_once(cluster, "grpc-dies")
+
+
+def test_a_grpc_probe_of_the_wrong_port_restarts(cluster: RealCluster) -> None:
+    """[sig-node] Probing container should be restarted with a GRPC liveness probe [NodeConformance]
+
+    Compared with test/e2e/common/node/container_probe.go
+    - the pod, whose server listens at another port, runs, and its restart count comes to 1 or more: ``restarts_once``
+    """
+    cluster.apply(healthy("grpc-elsewhere", {**GRPC, "grpc": {"port": 2333}}))
+    restarts_once(cluster, "grpc-elsewhere")
 
 
 def test_a_startup_probe_and_a_sidecar_hold_a_pod_back_in_order(cluster: RealCluster) -> None:
@@ -254,6 +280,7 @@ def test_restart_counts_only_grow_and_who_is_well_is_not_restarted(
     [NodeConformance]
     [sig-node] Probing container should *not* be restarted with a /healthz http liveness probe [NodeConformance]
     [sig-node] Probing container should *not* be restarted with a tcp:8080 liveness probe [NodeConformance]
+    [sig-node] Probing container should *not* be restarted with a GRPC liveness probe [NodeConformance]
 
     Compared with test/e2e/common/node/container_probe.go
     The pods run since the module's beginning, that is for minutes. Upstream's assertions, and where they are made here:
@@ -266,7 +293,7 @@ def test_restart_counts_only_grow_and_who_is_well_is_not_restarted(
     watching.close()
     counts = [int(status_of(version, "main").get("restartCount", 0)) for version in versions]
     assert counts == sorted(counts) and counts[-1] >= 5
-    for name in ("exec-lives", "http-lives", "tcp-lives"):
+    for name in ("exec-lives", "http-lives", "tcp-lives", "grpc-lives"):
         assert cluster.get("pod", name)["status"]["phase"] == "Running"
         assert restarts(cluster, name) == 0
 

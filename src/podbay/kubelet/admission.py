@@ -13,6 +13,7 @@ from podbay.api.pod_resources import pod_amounts, with_overhead
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import matches_node_selector_terms
 from podbay.api.taints import is_tolerated
+from podbay.api.validation.resource_requirements import is_extended
 
 Pod = Mapping[str, Any]
 _COUNTED: Final = ("cpu", "memory", "ephemeral-storage")
@@ -61,6 +62,8 @@ def _insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str
             used[name] = used.get(name, 0) + amount
     wanted = requests_of(pod)
     for name in (*_COUNTED, *sorted(set(wanted) - set(_COUNTED))):
+        if is_extended(name) and name not in allocatable:
+            continue  # nothing on the node hands it out: whoever told the scheduler of it keeps its books
         capacity = _amount(name, allocatable.get(name, "0"))
         if wanted.get(name, 0) > 0 and wanted[name] > capacity - used.get(name, 0):
             return _out_of(name, wanted[name], used.get(name, 0), capacity)

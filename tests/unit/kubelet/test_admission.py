@@ -26,3 +26,10 @@ def test_a_sidecars_host_port_is_taken_like_any_other() -> None:
     other = a_pod(init=(a_sidecar("side", **port),))
     found = refusal(a_pod(a_container("main", **port)), [other], ALLOCATABLE, None)
     assert found is not None and found[0] == "NodePorts"
+
+
+def test_a_resource_that_nothing_here_hands_out_is_left_to_the_scheduler() -> None:
+    asking = a_pod(a_container("main", resources={"requests": {"example.com/scarce": "2"}}))
+    assert refusal(asking, [], ALLOCATABLE, None) is None
+    found = refusal(asking, [], {**ALLOCATABLE, "example.com/scarce": "1"}, None)
+    assert found is not None and found[0] == "OutOfexample.com/scarce"
