@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import SLEEP, RealCluster, pod, shell, until
+from tests.e2e.harness import SLEEP, VERSIONS, RealCluster, pod, shell, until
 
 BUSY = (
     f"while :; do :; done & dd if=/dev/zero of=/own bs=1M count=3; dd if=/dev/zero of=/cache/v bs=1M count=5; {SLEEP}"
@@ -72,3 +72,55 @@ def test_a_kubelet_is_asked_through_the_api_server_for_whatever_it_answers(clust
     assert json.loads(raw(cluster, node, "pods"))["kind"] == "PodList"
     gone = cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/nothing", check=False)
     assert gone.code == 1 and "page not found" in gone.err
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_kubectl_tells_what_is_used(cluster: RealCluster, busy: Any, version: str) -> None:
+    def measured() -> bool:
+        return cluster.kubectl("top", "pod", "busy", version=version, check=False).code == 0
+
+    until(measured, "the pod is measured")
+    head, row = cluster.kubectl("top", "pod", "busy", "--containers", version=version).out.splitlines()
+    assert head.split() == ["POD", "NAME", "CPU(cores)", "MEMORY(bytes)"]
+    assert row.split()[:2] == ["busy", "main"] and row.split()[2] != "0m"
+    nodes = cluster.kubectl("top", "node", version=version).out.splitlines()
+    assert {line.split()[0] for line in nodes[1:]} == set(cluster.nodes())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "top pod",
+        "top pod -A",
+        "top pods -A --containers --sort-by=cpu",
+        "top po busy --no-headers",
+        "top pod --sum",
+        "top pod -A --containers --sum --no-headers",
+        "top pod -l run=nobody",
+        "top pod nobody",
+        "top pod --sort-by=age",
+        "top pod a b",
+        "top pod a -l x=y",
+        "top node",
+        "top nodes --sort-by=memory --show-capacity",
+        "top node nobody",
+        "top node -l x=y",
+        "top other",
+        "get podmetrics",
+        "get nodes.metrics.k8s.io",
+    ],
+)
+def test_podbay_top_says_what_kubectl_top_says(cluster: RealCluster, busy: Any, line: str) -> None:
+    def same() -> bool:
+        ours, kubectls = (cli(*line.split(), check=False) for cli in (cluster.podbay, cluster.kubectl))
+        said = (ours.code, ours.out, ours.err.replace("podbay", "kubectl"))
+        return said == (kubectls.code, kubectls.out, kubectls.err.replace("kubectl.1.33", "kubectl"))
+
+    until(same, "both say the same, for as long as nothing new was measured")
+
+
+def test_labels_choose_whose_use_is_told(cluster: RealCluster, busy: Any) -> None:
+    cluster.kubectl("label", "pod", "busy", "who=me")
+    found = cluster.get("podmetrics", "-l", "who=me")["items"]
+    assert [(each["metadata"]["name"], each["metadata"]["labels"]) for each in found] == [("busy", {"who": "me"})]
+    assert cluster.get("podmetrics", "-l", "who=you")["items"] == []

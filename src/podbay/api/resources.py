@@ -147,8 +147,18 @@ RESOURCES: Final = (
     EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES, PRIORITY_CLASSES,
 )  # fmt: skip
 
-_BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in RESOURCES}
-_BY_KIND: Final = {(r.group, r.version, r.kind): r for r in RESOURCES}
+NODE_METRICS: Final = Resource(
+    group="metrics.k8s.io", version="v1beta1", kind="NodeMetrics", plural="nodes", namespaced=False,
+    verbs=("get", "list"),
+)  # fmt: skip
+POD_METRICS: Final = Resource(
+    group="metrics.k8s.io", version="v1beta1", kind="PodMetrics", plural="pods", namespaced=True, verbs=("get", "list")
+)
+MEASURED: Final = (NODE_METRICS, POD_METRICS)  # made when somebody asks: neither stored nor in the schema
+SERVED: Final = (*RESOURCES, *MEASURED)
+
+_BY_PLURAL: Final = {(r.group, r.version, r.plural): r for r in SERVED}
+_BY_KIND: Final = {(r.group, r.version, r.kind): r for r in SERVED}
 
 
 def find(group: str, version: str, plural: str) -> Resource | None:
@@ -162,14 +172,14 @@ def find_kind(api_version: str, kind: str) -> Resource | None:
     return _BY_KIND.get((group, version, kind))
 
 
-def group_versions() -> list[tuple[str, str]]:
+def group_versions(of: Iterable[Resource] = SERVED) -> list[tuple[str, str]]:
     """Return every (group, version) served, the core group first."""
-    return _unique((r.group, r.version) for r in RESOURCES)
+    return _unique((r.group, r.version) for r in of)
 
 
 def of_group_version(group: str, version: str) -> list[Resource]:
     """Return a group version's resources by name."""
-    return sorted((r for r in RESOURCES if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
+    return sorted((r for r in SERVED if (r.group, r.version) == (group, version)), key=lambda r: r.plural)
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

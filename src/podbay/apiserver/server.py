@@ -41,6 +41,7 @@ from podbay.apiserver.storage.objects import Objects
 from podbay.apiserver.tokens import openid
 from podbay.apiserver.tokens.authenticator import TokenAuthenticator
 from podbay.apiserver.tokens.keys import SigningKey
+from podbay.apiserver.usage import answer_usage
 from podbay.apiserver.verbs import delete, eviction, pods, read, reviews, tokens, write
 from podbay.apiserver.verbs.call import Call
 from podbay.apiserver.verbs.watch import watch
@@ -216,6 +217,8 @@ class ApiServer:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        if resource in resources.MEASURED:
+            return await answer_usage(call)
         return await _VERBS[info.verb](call)
 
     async def _answer_subresource(self, call: Call) -> Response:

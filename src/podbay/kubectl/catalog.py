@@ -67,6 +67,9 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("replace", "commands.replace", "-f FILENAME"),
         Command("run", "commands.run", "NAME --image=image [--env=k=v] [-- [COMMAND] [args...]]"),
         Command("taint", "commands.taint", "NODE NAME KEY_1=VAL_1:EFFECT_1 ... KEY_N-"),
+        Command("top", "top.overview", "SUBCOMMAND"),
+        Command("top node", "top.node", "[NAME | -l label]", ("nodes", "no")),
+        Command("top pod", "top.pod", "[NAME | -l label]", ("pods", "po")),
         Command("uncordon", "commands.uncordon", "NODE"),
         Command("version", "commands.version"),
         Command("wait", "commands.wait", "(-f FILENAME | TYPE/NAME | TYPE --all) --for=CONDITION"),
@@ -76,7 +79,7 @@ COMMANDS: Final[dict[str, Command]] = {
 # What kubectl has and podbay has not: named, so that nobody looks for a spelling mistake.
 MISSING: Final = (
     "alpha", "auth", "autoscale", "certificate", "cp", "debug", "diff", "drain", "edit", "expose", "kustomize",
-    "plugin", "proxy", "rollout", "scale", "set", "top",
+    "plugin", "proxy", "rollout", "scale", "set",
 )  # fmt: skip
 
 

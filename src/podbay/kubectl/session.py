@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from podbay.api.errors import StatusError
-from podbay.api.resources import RESOURCES, Resource
+from podbay.api.resources import SERVED, Resource
 from podbay.client import kubeconfig
 from podbay.client.configuration import ClientConfig
 from podbay.client.oneshot import OneShotTransport, SyncResponse
@@ -193,7 +193,7 @@ def find_resource(word: str) -> Resource:
     Raises CommandError.
     """
     name, dot, rest = word.lower().partition(".")
-    found = [resource for resource in RESOURCES if name in (resource.plural, resource.singular, *resource.short_names)]
+    found = [resource for resource in SERVED if name in (resource.plural, resource.singular, *resource.short_names)]
     for resource in found:
         named = (resource.group, f"{resource.version}.{resource.group}") if dot else ()
         if (not dot and resource.stored_as is None) or rest in named:

@@ -3,7 +3,7 @@
 import pytest
 
 from podbay.api import discovery
-from podbay.api.resources import RESOURCES
+from podbay.api.resources import SERVED
 
 
 @pytest.mark.parametrize("version", ["v2", "v2beta1"])
@@ -31,6 +31,7 @@ def test_the_aggregated_form_of_the_named_groups() -> None:
         "authentication.k8s.io",
         "node.k8s.io",
         "scheduling.k8s.io",
+        "metrics.k8s.io",
     ]
 
 
@@ -42,8 +43,8 @@ def test_every_resource_is_discovered_in_both_forms() -> None:
         for served in group["versions"]
         for resource in served["resources"]
     }
-    assert aggregated == {(r.group, r.version, r.plural) for r in RESOURCES}
-    for resource in RESOURCES:
+    assert aggregated == {(r.group, r.version, r.plural) for r in SERVED}
+    for resource in SERVED:
         legacy = discovery.api_resource_list(resource.group, resource.version)
         assert legacy is not None
         entry = next(r for r in legacy["resources"] if r["name"] == resource.plural)

@@ -16,7 +16,7 @@ from podbay.api import schema
 from podbay.api.openapi import gnostic
 from podbay.api.openapi.paths import DELETE_OPTIONS, PATCH, STATUS, paths_of
 from podbay.api.openapi.version2 import document
-from podbay.api.resources import group_versions
+from podbay.api.resources import RESOURCES, group_versions
 
 __all__ = ["v2_document", "v2_protobuf", "v3_document", "v3_index"]
 
@@ -46,12 +46,16 @@ def v2_protobuf() -> bytes:
 
 
 def _version2() -> dict[str, Any]:
-    paths = {path: operations for group, version in group_versions() for path, operations in paths_of(group, version)}
+    paths = {
+        path: operations
+        for group, version in group_versions(RESOURCES)
+        for path, operations in paths_of(group, version)
+    }
     return document(_INFO, paths, schema.described())
 
 
 def _groups() -> dict[str, tuple[str, str]]:
-    return {f"apis/{g}/{v}" if g else f"api/{v}": (g, v) for g, v in group_versions()}
+    return {f"apis/{g}/{v}" if g else f"api/{v}": (g, v) for g, v in group_versions(RESOURCES)}
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Takes the pods that the kubelet has; gives a ``Sample``, never older than ten seconds. Measuring goes on in a thread.
 Invariant: however many ask, the node is measured once at a time, and not anew within ten seconds; only containers that
-were measured just once are measured again at once, because their rate of processor time needs it.
+were measured once or never are measured again at once, because their rate of processor time needs two.
 Source: upstream's cAdvisor housekeeping and the kubelet's summary provider.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 from podbay.client.rest import Object
 from podbay.cri.runtime import Runtime, RuntimeFailure
-from podbay.kubelet.stats.reader import Reader, RuntimeDisks
+from podbay.kubelet.stats.reader import Reader, RuntimeDisks, running_containers
 from podbay.kubelet.stats.samples import DiskUsage, Sample
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
@@ -52,7 +52,11 @@ class Stats:
             age_s = now - self._sampled_at
             look = disks and (self._disks_at is None or now - self._disks_at >= PERIOD_S)
             found = self._sample
-            if found is not None and not look and age_s < (_AGAIN_S if _has_newcomers(found) else PERIOD_S):
+            if (
+                found is not None
+                and not look
+                and age_s < (_AGAIN_S if _has_newcomers(found, self._pods()) else PERIOD_S)
+            ):
                 return found
             return await self._measure(disks=look)
 
@@ -92,7 +96,12 @@ class Stats:
         )
 
 
-def _has_newcomers(sample: Sample) -> bool:
-    return any(
-        each.usage is not None and each.usage.nano_cores is None for pod in sample.pods for each in pod.containers
-    )
+def _has_newcomers(sample: Sample, pods: Sequence[Object]) -> bool:
+    """Tell whether a container runs that was measured once, or not at all."""
+    rated = {
+        each.id
+        for pod in sample.pods
+        for each in pod.containers
+        if each.usage is None or each.usage.nano_cores is not None
+    }
+    return any(key not in rated for pod in pods for _, key, _ in running_containers(pod))

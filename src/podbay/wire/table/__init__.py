@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from podbay.api.resources import Resource
-from podbay.wire.table import configuration, events, nodes, pods
+from podbay.wire.table import configuration, events, nodes, pods, usage
 from podbay.wire.table.columns import Cells, Column, column
 
 __all__ = ["as_partial", "as_table"]
@@ -25,6 +25,8 @@ _TABLES: Final[dict[tuple[str, str], tuple[Sequence[Column], Callable[[Mapping[s
     ("", "ServiceAccount"): (configuration.SERVICE_ACCOUNT_COLUMNS, configuration.service_account_cells),
     ("", "Event"): (events.COLUMNS, events.cells),
     ("events.k8s.io", "Event"): (events.COLUMNS, events.cells_v1),
+    ("metrics.k8s.io", "NodeMetrics"): (usage.COLUMNS, usage.cells),
+    ("metrics.k8s.io", "PodMetrics"): (usage.COLUMNS, usage.cells),
     ("coordination.k8s.io", "Lease"): (configuration.LEASE_COLUMNS, configuration.lease_cells),
     ("node.k8s.io", "RuntimeClass"): (configuration.RUNTIME_CLASS_COLUMNS, configuration.runtime_class_cells),
     ("scheduling.k8s.io", "PriorityClass"): (

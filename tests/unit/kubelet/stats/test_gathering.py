@@ -10,7 +10,12 @@ from podbay.kubelet.stats.reader import RuntimeDisks
 from podbay.kubelet.stats.samples import Sample
 from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock
-from tests.unit.kubelet.stats.samples import container, manifest, sample, sampled
+from tests.unit.kubelet.stats.samples import STARTED, container, manifest, sample, sampled
+
+
+def running() -> dict[str, Any]:
+    status = {"name": "c", "containerID": "containerd://id-c", "state": {"running": {"startedAt": STARTED}}}
+    return {**manifest(), "status": {"containerStatuses": [status]}}
 
 
 class Counting:
@@ -42,7 +47,7 @@ def runtime(clock: ManualClock) -> FakeRuntime:
 
 @pytest.fixture
 def stats(reader: Counting, runtime: FakeRuntime, clock: ManualClock) -> Stats:
-    return Stats(reader, list, runtime, clock, Activity())
+    return Stats(reader, lambda: [running()], runtime, clock, Activity())
 
 
 async def test_what_was_measured_serves_for_ten_seconds(stats: Stats, reader: Counting, clock: ManualClock) -> None:

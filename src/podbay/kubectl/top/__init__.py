@@ -1,0 +1,1 @@
+"""``top``'s subcommands: what nodes and pods use."""
