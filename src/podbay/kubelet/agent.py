@@ -23,6 +23,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
 from podbay.kubelet import admission, log_files, sandboxes, security, sysctls
 from podbay.kubelet.config import Hooks, KubeletConfig
+from podbay.kubelet.eviction.watching import Evictions
 from podbay.kubelet.hooks import HookRunner
 from podbay.kubelet.images import Images
 from podbay.kubelet.log_rotation import LogRotation
@@ -146,6 +147,8 @@ class Kubelet:
         scope.start(self._hear(), name="runtime events")
         if self.stats is not None:
             scope.start(self.stats.run(), name="stats")
+            evictions = Evictions(self.stats, lambda: list(self._workers.values()), self.clock, self.activity)
+            scope.start(evictions.run(), name="evictions")
         if self.config.is_real:
             scope.start(LogRotation(self.runtime, self.config, self.clock).run(), name="log rotation")
         await self._source.synced.wait()

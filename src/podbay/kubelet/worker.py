@@ -61,6 +61,7 @@ class Worker:
         self._unwritten = 0
         self._failure: tuple[str, str] | None = None
         self._eviction: tuple[str, str] | None = None
+        self._most_grace_s: float | None = None
         self._executor = Executor(kubelet, self)
         self.stopper = Stopper(kubelet, self)
         self._due = TaskScope()
@@ -70,6 +71,19 @@ class Worker:
     def is_taken(self) -> bool:
         """Tell whether the pod takes something of the node: it was not refused, and has not ended."""
         return self._failure is None and not has_finished(self.pod)
+
+    @property
+    def is_evictable(self) -> bool:
+        """Tell whether the pod has something to lose: it was taken, and is not about to leave anyway."""
+        return self.is_taken and self._eviction is None and not self.ending.is_set()
+
+    def evict(self, message: str, *, grace_s: float) -> None:
+        """Have the pod end for good, within so much time at the most, and tell why."""
+        self._eviction = ("Evicted", message)
+        self._most_grace_s = grace_s
+        self.tell("Warning", *self._eviction)
+        self.ending.set()
+        self.wake()
 
     def wake(self) -> None:
         """Have a step taken soon; until then the pod is work in hand."""
@@ -120,7 +134,7 @@ class Worker:
         """Return how long containers have between being asked to end and being killed."""
         metadata, spec = self.pod["metadata"], self.pod["spec"]
         period = metadata.get("deletionGracePeriodSeconds", spec.get("terminationGracePeriodSeconds", 30))
-        return max(float(period), 1.0)
+        return max(float(period if self._most_grace_s is None else min(period, self._most_grace_s)), 1.0)
 
     def hold(self) -> None:
         """Say that there is work in hand for the pod."""
@@ -204,6 +218,8 @@ class Worker:
             await self._finish(seen)
             await self._kubelet.volumes.tear_down(self.uid)
             return False, None
+        if self._eviction is not None:
+            return False, await self._exceed(seen)
         if self._failure is None and seen.is_nothing:
             self._failure = await self._kubelet.refusal(self.pod)
             if self._failure is not None:

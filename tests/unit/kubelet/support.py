@@ -17,6 +17,7 @@ from podbay.cri.runtime import DnsConfig
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.node.machine import Machine
+from podbay.kubelet.stats.reader import Reader
 from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock
 from podbay.lib.tasks import TaskScope
@@ -82,6 +83,7 @@ class House:
         self.admin = Rest(self._transport("admin", "system:masters"), "test")
         self.kubelet: Kubelet
         self.dns = DnsConfig()
+        self.reader: Reader | None = None
         self.sweeps = 0
         self.mended = 0
         self._kubelets = TaskScope()
@@ -101,6 +103,8 @@ class House:
         rest = Rest(self.link, "kubelet")
         hooks = Hooks(sweep_runtime=self._sweep, mend_sandboxes=self._mend)
         self.kubelet = Kubelet(rest, self.runtime, config, self.clock, self.activity, MACHINE, hooks)
+        if self.reader is not None:
+            self.kubelet.measure_with(self.reader)
         self._running = self._kubelets.start(self.kubelet.run(), name="kubelet")
         if not is_cut:
             await self.kubelet.registered.wait()

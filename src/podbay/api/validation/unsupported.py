@@ -111,7 +111,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
 def unsupported_in_pod(pod: Mapping[str, Any]) -> list[Cause]:
     """Return a cause for each field of a pod that the kubelet and the scheduler do not honour."""
     spec = pod.get("spec") or {}
-    return _of_object(spec, _POD_SPEC, "spec") + _of_limits(spec) + _of_sizes(spec)
+    return _of_object(spec, _POD_SPEC, "spec")
 
 
 def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
@@ -144,22 +144,3 @@ def _of_field(value: Any, rule: Rule | None, path: str) -> list[Cause]:
                 found = [_of_object(item, rules, f"{path}[{i}]") for i, item in enumerate(value)]
                 return [cause for causes in found for cause in causes]
             return [forbidden(path, FIELD_TEXT)]
-
-
-def _of_limits(spec: Mapping[str, Any]) -> list[Cause]:
-    return [
-        forbidden(f"spec.{kind}[{i}].resources.limits[ephemeral-storage]", FIELD_TEXT)
-        for kind in ("containers", "initContainers")
-        for i, container in enumerate(spec.get(kind) or ())
-        if "ephemeral-storage" in ((container.get("resources") or {}).get("limits") or {})
-    ]
-
-
-def _of_sizes(spec: Mapping[str, Any]) -> list[Cause]:
-    """Refuse a limit on an empty directory on disk, which nothing watches; one in memory has its file system's."""
-    causes = []
-    for i, volume in enumerate(spec.get("volumes") or ()):
-        source = volume.get("emptyDir") or {}
-        if source.get("sizeLimit") not in (None, "0") and source.get("medium") != "Memory":
-            causes.append(forbidden(f"spec.volumes[{i}].emptyDir.sizeLimit", FIELD_TEXT))
-    return causes

@@ -23,7 +23,6 @@ VALUE = "Forbidden: podbay does not support this value yet"
             {"volumes": [{"name": "v", "projected": {"sources": [{"clusterTrustBundle": {"path": "t"}}]}}]},
             "volumes[0].projected.sources[0].clusterTrustBundle",
         ),
-        ({"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]}, "volumes[0].emptyDir.sizeLimit"),
         ({"aFieldOfNextYear": 1}, "aFieldOfNextYear"),
     ],
 )
@@ -52,6 +51,8 @@ def test_a_field_of_a_container_too(container: dict[str, Any], path: str) -> Non
         {"securityContext": {"runAsNonRoot": False, "seccompProfile": {"type": "Unconfined"}}},
         {"tolerations": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "tolerationSeconds": 300}]},
         {"volumes": [{"name": "v", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]},
+        {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}]},
+        {"containers": [{"name": "c", "image": "i", "resources": {"limits": {"ephemeral-storage": "1Gi"}}}]},
         {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}},
     ],
 )
@@ -68,11 +69,6 @@ def test_what_is_honoured_or_a_default_passes(spec: dict[str, Any]) -> None:
 )
 def test_a_value_that_is_not_honoured_is_refused(spec: dict[str, Any], path: str) -> None:
     assert lines(unsupported_in_pod(pod(spec))) == [f"spec.{path}: {VALUE}"]
-
-
-def test_a_limit_that_nothing_enforces_is_refused() -> None:
-    found = lines(validate_create(PODS, pod(resources={"limits": {"ephemeral-storage": "1Gi"}})))
-    assert found == [f"spec.containers[0].resources.limits[ephemeral-storage]: {FIELD}"]
 
 
 def test_nodes() -> None:
