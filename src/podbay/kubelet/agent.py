@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
 from podbay.kubelet import admission, log_files, sandboxes, security, sysctls
 from podbay.kubelet.config import Hooks, KubeletConfig
-from podbay.kubelet.eviction.watching import Evictions
+from podbay.kubelet.eviction import pressure
+from podbay.kubelet.eviction.watching import Evictions, node_events, node_of
 from podbay.kubelet.hooks import HookRunner
 from podbay.kubelet.images import Images
 from podbay.kubelet.log_rotation import LogRotation
@@ -147,8 +148,7 @@ class Kubelet:
         scope.start(self._hear(), name="runtime events")
         if self.stats is not None:
             scope.start(self.stats.run(), name="stats")
-            evictions = Evictions(self.stats, lambda: list(self._workers.values()), self.clock, self.activity)
-            scope.start(evictions.run(), name="evictions")
+            scope.start(Evictions(self, self.stats, self.config, self._pressures_changed).run(), name="evictions")
         if self.config.is_real:
             scope.start(LogRotation(self.runtime, self.config, self.clock).run(), name="log rotation")
         await self._source.synced.wait()
@@ -171,6 +171,21 @@ class Kubelet:
     def heard(self) -> asyncio.Event:
         """Return what is set once the API server's pods were heard."""
         return self._source.synced
+
+    def workers(self) -> list[Worker]:
+        """Return the workers of all pods."""
+        return list(self._workers.values())
+
+    def tell_of_node(self, kind: str, reason: str, message: str) -> None:
+        """Record an event about the node."""
+        self.events.event(node_of(self.config), kind, reason, message)
+
+    def _pressures_changed(self, pressures: Sequence[str]) -> None:
+        """Hear under which pressures the node is now."""
+        for reason in node_events(self.heartbeat.pressures, pressures):
+            self.tell_of_node("Normal", reason, f"Node {self.config.node_name} status is now: {reason}")
+        self.heartbeat.pressures = pressures
+        self.heartbeat.look_again()
 
     def pods(self) -> list[Object]:
         """Return the pods that this kubelet has."""
@@ -200,7 +215,8 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         others = [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
         return (
-            sysctls.refusal(pod, self._machine.kernel, self.config.allowed_unsafe_sysctls)
+            pressure.refusal(pod, self.heartbeat.pressures)
+            or sysctls.refusal(pod, self._machine.kernel, self.config.allowed_unsafe_sysctls)
             or admission.refusal(pod, others, self.heartbeat.allocatable, node)
             or security.refusal(
                 pod,

@@ -6,12 +6,13 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-co
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from podbay.api.pod_containers import is_sidecar, lasting_containers
 from podbay.kubelet.phase import has_initialized
 
 Object = Mapping[str, Any]
+_DISRUPTED: Final = "DisruptionTarget"
 Why = tuple[bool, str, str]  # status, reason, message
 
 
@@ -41,6 +42,20 @@ def pod_conditions(
             condition["message"] = message
         found.append(condition)
     return found + list(before.values())
+
+
+def disrupted(conditions: Sequence[Object], message: str, now: str) -> list[dict[str, Any]]:
+    """Return conditions with the one that says that the pod was ended for the node's sake."""
+    known = next((each for each in conditions if each["type"] == _DISRUPTED and each.get("status") == "True"), None)
+    condition = {
+        "type": _DISRUPTED,
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": known["lastTransitionTime"] if known else now,
+        "reason": "TerminationByKubelet",
+        "message": message,
+    }
+    return [*(dict(each) for each in conditions if each["type"] != _DISRUPTED), condition]
 
 
 def _initialized(spec: Object, phase: str, init: Mapping[str, Object], regular: Mapping[str, Object]) -> Why:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from podbay.cri.runtime import DnsConfig
+from podbay.kubelet.eviction.thresholds import DEFAULT_HARD, Threshold, parse_thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,8 @@ class KubeletConfig:
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
     of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
     at once; None is no limit. The runtime has ``runtime_request_timeout_s`` to answer a call.
+    What the fields about eviction say is in upstream's form; soft ones give pods at most
+    ``eviction_max_pod_grace_period_s``.
     ``api_host`` and ``api_port`` are where pods reach the API server, if they can.
     Every ``container_log_monitor_s`` seconds, logs that have reached
     ``container_log_max_bytes`` (negative: none) are moved aside; ``container_log_max_files`` of a container are kept.
@@ -42,6 +45,12 @@ class KubeletConfig:
     max_parallel_image_pulls: int | None = None
     runtime_request_timeout_s: float = 120.0
     has_apparmor: bool = False
+    eviction_hard: Mapping[str, str] = field(default_factory=lambda: DEFAULT_HARD)
+    eviction_soft: Mapping[str, str] = field(default_factory=dict)
+    eviction_soft_grace_period: Mapping[str, str] = field(default_factory=dict)
+    eviction_minimum_reclaim: Mapping[str, str] = field(default_factory=dict)
+    eviction_max_pod_grace_period_s: int = 0
+    eviction_pressure_transition_period_s: float = 300.0
     api_host: str = ""
     api_port: int = 0
     container_log_max_bytes: int = 10 << 20
@@ -54,6 +63,12 @@ class KubeletConfig:
             raise ValueError(f"invalid MaxFiles {self.container_log_max_files}, must be > 1")
         if self.container_log_monitor_s <= 0:
             raise ValueError(f"containerLogMonitorInterval {self.container_log_monitor_s} must be greater than 0")
+
+    def thresholds(self) -> Sequence[Threshold]:
+        """Return below what pods have to go for the node's sake. Raises ValueError."""
+        return parse_thresholds(
+            self.eviction_hard, self.eviction_soft, self.eviction_soft_grace_period, self.eviction_minimum_reclaim
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

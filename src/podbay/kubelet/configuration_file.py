@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
 
 from typing import Any, Final
 
+from podbay.kubelet.eviction.thresholds import parse_thresholds
 from podbay.wire import yaml
 from podbay.wire.durations import parse_duration
 
@@ -14,6 +15,12 @@ _API: Final = "kubelet.config.k8s.io/v1beta1"
 _KIND: Final = "KubeletConfiguration"
 _FIELDS: Final[dict[str, tuple[str, type]]] = {
     "allowedUnsafeSysctls": ("allowed_unsafe_sysctls", list),
+    "evictionHard": ("eviction_hard", dict),
+    "evictionMaxPodGracePeriod": ("eviction_max_pod_grace_period_s", int),
+    "evictionMinimumReclaim": ("eviction_minimum_reclaim", dict),
+    "evictionPressureTransitionPeriod": ("eviction_pressure_transition_period_s", str),
+    "evictionSoft": ("eviction_soft", dict),
+    "evictionSoftGracePeriod": ("eviction_soft_grace_period", dict),
     "maxParallelImagePulls": ("max_parallel_image_pulls", int),
     "maxPods": ("max_pods", int),
     "runtimeRequestTimeout": ("runtime_request_timeout_s", str),
@@ -56,9 +63,30 @@ def _check(found: dict[str, Any]) -> None:
         )
     if found.get("max_pods", 0) < 0:
         raise ValueError(f"{_INVALID}maxPods (--max-pods) {found['max_pods']} must not be a negative number")
+    _check_evictions(found)
     if not all(isinstance(name, str) for name in found.get("allowed_unsafe_sysctls", ())):
         raise ValueError("allowedUnsafeSysctls has a value of another type than str")
     if "runtime_request_timeout_s" in found:
         found["runtime_request_timeout_s"] = parse_duration(found["runtime_request_timeout_s"])
         if found["runtime_request_timeout_s"] <= 0:
             raise ValueError(f"{_INVALID}runtimeRequestTimeout must be longer than no time")
+
+
+def _check_evictions(found: dict[str, Any]) -> None:
+    names = ("evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionMinimumReclaim")
+    maps = [found.get(_FIELDS[name][0], {}) for name in names]
+    for name, values in zip(names, maps, strict=True):
+        if not all(isinstance(text, str) for pair in values.items() for text in pair):
+            raise ValueError(f"{name} has a value of another type than str")
+    hard, soft, periods, reclaims = maps
+    try:
+        parse_thresholds(hard, soft, periods, reclaims)
+    except ValueError as error:
+        raise ValueError(f"{_INVALID}{error}") from None
+    if found.get("eviction_max_pod_grace_period_s", 0) < 0:
+        raise ValueError(f"{_INVALID}evictionMaxPodGracePeriod must not be a negative number")
+    name = "eviction_pressure_transition_period_s"
+    if name in found:
+        found[name] = parse_duration(found[name])
+        if found[name] < 0:
+            raise ValueError(f"{_INVALID}evictionPressureTransitionPeriod must not be negative")

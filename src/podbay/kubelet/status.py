@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podbay.api.qos import qos_class
-from podbay.kubelet.conditions import pod_conditions
+from podbay.kubelet.conditions import disrupted, pod_conditions
 from podbay.kubelet.container_status import Object, Surroundings, container_status
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.phase import pod_phase
@@ -38,6 +38,7 @@ class Circumstances:
     healths: Healths = field(default_factory=dict)
     failure: tuple[str, str] | None = None  # the whole pod was refused: (reason, message)
     eviction: tuple[str, str] | None = None  # the pod was stopped for good: (reason, message)
+    is_disruption: bool = False  # it was stopped for the node's sake
 
 
 def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> Object:
@@ -73,6 +74,8 @@ def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> 
     status["conditions"] = pod_conditions(
         pod, phase, init, regular, has_network=seen.sandbox is not None, now=about.now
     )
+    if about.is_disruption and about.eviction is not None:
+        status["conditions"] = disrupted(status["conditions"], about.eviction[1], about.now)
     return status
 
 

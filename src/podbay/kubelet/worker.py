@@ -62,6 +62,7 @@ class Worker:
         self._failure: tuple[str, str] | None = None
         self._eviction: tuple[str, str] | None = None
         self._most_grace_s: float | None = None
+        self._is_disruption = False
         self._executor = Executor(kubelet, self)
         self.stopper = Stopper(kubelet, self)
         self._due = TaskScope()
@@ -77,9 +78,13 @@ class Worker:
         """Tell whether the pod has something to lose: it was taken, and is not about to leave anyway."""
         return self.is_taken and self._eviction is None and not self.ending.is_set()
 
-    def evict(self, message: str, *, grace_s: float) -> None:
-        """Have the pod end for good, within so much time at the most, and tell why."""
+    def evict(self, message: str, *, grace_s: float, is_disruption: bool = False) -> None:
+        """Have the pod end for good, within so much time at the most, and tell why.
+
+        It is a disruption if that is for the node's sake, not for what the pod has done.
+        """
         self._eviction = ("Evicted", message)
+        self._is_disruption = is_disruption
         self._most_grace_s = grace_s
         self.tell("Warning", *self._eviction)
         self.ending.set()
@@ -373,6 +378,7 @@ class Worker:
             healths=kubelet.prober.healths(self.uid),
             failure=self._failure,
             eviction=self._eviction,
+            is_disruption=self._is_disruption,
         )
         status = pod_status(self.pod, seen, about)
         try:

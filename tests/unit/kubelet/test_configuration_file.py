@@ -20,6 +20,12 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
          {"max_parallel_image_pulls": 1, "serialize_image_pulls": True}),
         ("runtimeRequestTimeout: 15m0s", {"runtime_request_timeout_s": 900}),
         ("maxPods: 20", {"max_pods": 20}),
+        ("evictionHard: {nodefs.available: 5%}", {"eviction_hard": {"nodefs.available": "5%"}}),
+        ("evictionPressureTransitionPeriod: 30s", {"eviction_pressure_transition_period_s": 30}),
+        ("evictionSoft: {memory.available: 1Gi}\nevictionSoftGracePeriod: {memory.available: 1m}",
+         {"eviction_soft": {"memory.available": "1Gi"}, "eviction_soft_grace_period": {"memory.available": "1m"}}),
+        ("evictionMinimumReclaim: {nodefs.available: 1Gi}\nevictionMaxPodGracePeriod: 5",
+         {"eviction_minimum_reclaim": {"nodefs.available": "1Gi"}, "eviction_max_pod_grace_period_s": 5}),
         ("allowedUnsafeSysctls: [net.core.somaxconn]", {"allowed_unsafe_sysctls": ["net.core.somaxconn"]}),
     ],
 )  # fmt: skip
@@ -48,6 +54,20 @@ def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
         (
             f"{HEAD}runtimeRequestTimeout: 0s",
             "invalid configuration: runtimeRequestTimeout must be longer than no time",
+        ),
+        (
+            f"{HEAD}evictionSoft: {{memory.available: 1Gi}}",
+            "invalid configuration: grace period must be specified for the soft eviction threshold memory.available",
+        ),
+        (f"{HEAD}evictionHard: {{disk: 1Gi}}", "invalid configuration: unsupported eviction signal disk"),
+        (f"{HEAD}evictionHard: {{memory.available: 5}}", "evictionHard has a value of another type than str"),
+        (
+            f"{HEAD}evictionMaxPodGracePeriod: -1",
+            "invalid configuration: evictionMaxPodGracePeriod must not be a negative number",
+        ),
+        (
+            f"{HEAD}evictionPressureTransitionPeriod: -1s",
+            "invalid configuration: evictionPressureTransitionPeriod must not be negative",
         ),
         (f"{HEAD}allowedUnsafeSysctls: [1]", "allowedUnsafeSysctls has a value of another type than str"),
     ],

@@ -9,6 +9,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/nodes/#heartbeats
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 from podbay.api.errors import AlreadyExists, NotFound, StatusError
@@ -59,6 +60,7 @@ class Heartbeat:
         self._timers: Timers[str] = Timers(_LOOK, clock, self._wake)
         self._own = Informer(rest, NODES, clock, activity, query={"fieldSelector": f"metadata.name={config.node_name}"})
         self._own.on_change(self._own_node_changed)
+        self.pressures: Sequence[str] = ()
         self.info = RuntimeInfo(name="containerd", version="", ready=False, network_ready=False)
 
     @property
@@ -120,7 +122,7 @@ class Heartbeat:
             images = []
         old = (self._written or {}).get("conditions") or ()
         now = format_time(self._clock.now())
-        status = node_status(self._config, self._machine, self.info, images, old, now)
+        status = node_status(self._config, self._machine, self.info, images, old, now, self.pressures)
         moment = self._clock.monotonic()
         unchanged = self._written is not None and _stable(status) == _stable(self._written)
         if unchanged and moment - self._written_at < _STATUS_S:

@@ -4,14 +4,29 @@ Pure. Takes facts about the machine and the runtime; gives the object to create 
 Source: https://kubernetes.io/docs/reference/node/node-labels/ and /docs/reference/node/node-status/
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from podbay.cri.runtime import Image, RuntimeInfo
 from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.eviction.thresholds import reserved
 from podbay.kubelet.node.machine import Machine
 
 Object = dict[str, Any]
+_PRESSURES: Final = {  # reason and message while there is none, and while there is
+    "MemoryPressure": (
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    ),
+}
 
 
 def node_object(config: KubeletConfig, machine: Machine) -> Object:
@@ -34,12 +49,13 @@ def node_status(
     images: Sequence[Image],
     old: Sequence[Mapping[str, Any]],
     now: str,
+    pressures: Collection[str] = (),
 ) -> Object:
     """Return the node's status; ``old`` are the conditions as they were."""
     return {
         "capacity": capacity(config, machine),
         "allocatable": allocatable(config, machine),
-        "conditions": conditions(runtime, old, now),
+        "conditions": conditions(runtime, old, now, pressures),
         "addresses": [
             {"type": "InternalIP", "address": config.address},
             {"type": "Hostname", "address": config.node_name},
@@ -98,18 +114,26 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
 
 
 def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
-    """Return what pods may have: nothing is reserved, because nothing is evicted."""
-    return capacity(config, machine)
+    """Return what pods may have: what is left before some are evicted. A node that only pretends evicts none."""
+    found = capacity(config, machine)
+    if config.is_real:
+        for resource, signal, bytes_ in (
+            ("memory", "memory.available", machine.memory_bytes),
+            ("ephemeral-storage", "nodefs.available", machine.disk_bytes),
+        ):
+            kept = reserved(config.thresholds(), signal, bytes_)
+            found[resource] = f"{max(0, bytes_ - kept) // 1024}Ki"
+    return found
 
 
-def conditions(runtime: RuntimeInfo, old: Sequence[Mapping[str, Any]], now: str) -> list[Object]:
+def conditions(
+    runtime: RuntimeInfo, old: Sequence[Mapping[str, Any]], now: str, pressures: Collection[str] = ()
+) -> list[Object]:
     """Return the node's conditions. A transition time changes with the status only."""
     ready = runtime.ready and runtime.network_ready
     problem = f"container runtime network not ready: {runtime.message}" if runtime.ready else runtime.message
     wanted = [
-        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        *((kind, str(kind in pressures), *told[kind in pressures]) for kind, told in _PRESSURES.items()),
         (
             ("Ready", "True", "KubeletReady", "kubelet is posting ready status")
             if ready

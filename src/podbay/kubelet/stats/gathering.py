@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 10.0
 _AGAIN_S: Final = 1.0
+_IMAGES_S: Final = 300.0
 
 
 class Stats:
@@ -44,6 +45,7 @@ class Stats:
         self._sample: Sample | None = None
         self._sampled_at = 0.0
         self._disks_at: float | None = None
+        self._images_at: float | None = None
 
     async def current(self, *, disks: bool) -> Sample:
         """Return what was measured last, or measure; ``disks`` also what pods have on disks. Raises OSError."""
@@ -76,22 +78,28 @@ class Stats:
             await self._clock.sleep(PERIOD_S)
 
     async def _measure(self, *, disks: bool) -> Sample:
-        told = await self._ask() if disks else None
+        told = None
+        if disks or self._images_at is None or self._clock.monotonic() - self._images_at >= _IMAGES_S:
+            told = await self._ask(layers=disks)
+            self._images_at = self._clock.monotonic()
         self._sample = await asyncio.to_thread(self._reader.read, list(self._pods()), told)
         self._sampled_at = self._clock.monotonic()
         if disks:
             self._disks_at = self._sampled_at
         return self._sample
 
-    async def _ask(self) -> RuntimeDisks:
-        """Ask the runtime what it has on disks; one that is silent hides only that."""
+    async def _ask(self, *, layers: bool) -> RuntimeDisks:
+        """Ask the runtime where images are, and what containers have written; one that is silent hides only that."""
         try:
-            layers, images = await asyncio.gather(self._runtime.writable_layers(), self._runtime.image_filesystem())
+            images = await self._runtime.image_filesystem()
+            found = await self._runtime.writable_layers() if layers else None
         except RuntimeFailure as error:
             _log.warning("asking the runtime about disks: %s", error)
-            return RuntimeDisks(layers={}, images=None)
+            return RuntimeDisks(layers={} if layers else None, images=None)
+        if found is None:
+            return RuntimeDisks(layers=None, images=images)
         return RuntimeDisks(
-            layers={key: DiskUsage(bytes=each.used_bytes, inodes=each.used_inodes) for key, each in layers.items()},
+            layers={key: DiskUsage(bytes=each.used_bytes, inodes=each.used_inodes) for key, each in found.items()},
             images=images,
         )
 

@@ -39,9 +39,12 @@ _WALKS: Final = 50  # of the time, at most one part in so many goes into walking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeDisks:
-    """What the container runtime says of disks: containers' own layers by id, and its images."""
+    """What the container runtime says of disks: containers' own layers by id, and its images.
 
-    layers: Mapping[str, DiskUsage]
+    ``layers`` None leaves what pods have on disks as it was found last.
+    """
+
+    layers: Mapping[str, DiskUsage] | None
     images: ImageFilesystem | None
 
 
@@ -49,7 +52,7 @@ class Reader(Protocol):
     """What measures a node."""
 
     def read(self, pods: Sequence[Object], disks: RuntimeDisks | None) -> Sample:
-        """Measure; ``disks`` None leaves what pods have on disks as it was found last. Raises OSError. Blocking."""
+        """Measure; ``disks`` None leaves everything on disks as it was found last. Raises OSError. Blocking."""
 
 
 class NodeReader:
@@ -69,24 +72,27 @@ class NodeReader:
         self._rates = Rates()
         self._disks: dict[str, PodDisks] = {}
         self._due: dict[str, float] = {}
-        self._runtime = RuntimeDisks(layers={}, images=None)
+        self._layers: Mapping[str, DiskUsage] = {}
+        self._images: ImageFilesystem | None = None
         self._started_at = format_nano_time(int(kernel.boot_time() * 1e9))
 
     def read(self, pods: Sequence[Object], disks: RuntimeDisks | None) -> Sample:
         """Measure. Raises OSError. Blocking."""
+        look = disks is not None and disks.layers is not None
         if disks is not None:
-            self._runtime = disks
+            self._images = disks.images
+            self._layers = self._layers if disks.layers is None else disks.layers
         uids = {pod["metadata"]["uid"] for pod in pods}
         self._disks = {uid: found for uid, found in self._disks.items() if uid in uids}
         self._due = {uid: due for uid, due in self._due.items() if uid in uids}
         at = self._now()
         paths = {"/", self._config.cgroup_parent}
-        samples = [self._pod(pod, paths, look=disks is not None) for pod in pods]
+        samples = [self._pod(pod, paths, look=look) for pod in pods]
         self._rates.keep(paths)
         return Sample(at=at, node=self._node(at), pods=samples)
 
     def _node(self, at: float) -> NodeSample:
-        config, images = self._config, self._runtime.images
+        config, images = self._config, self._images
         filesystem, has_own = self._image_filesystem(images)
         return NodeSample(
             name=config.node_name,
@@ -129,7 +135,7 @@ class NodeReader:
                     id=container_id,
                     started_at=started_at,
                     usage=self._rates.rated(path, cgroup_usage.usage(path, at=self._now())),
-                    layer=self._runtime.layers.get(container_id),
+                    layer=self._layers.get(container_id),
                 )
             )
         if look and self._due.get(uid, 0.0) <= self._now():

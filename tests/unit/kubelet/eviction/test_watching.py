@@ -1,13 +1,14 @@
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from podbay.api.resources import PODS
+from podbay.api.resources import NODES, PODS
 from podbay.kubelet.stats.reader import RuntimeDisks
 from podbay.kubelet.stats.samples import DiskUsage, PodDisks, PodSample, Sample, VolumeUsage
-from tests.unit.kubelet.stats.samples import DISK, sample
-from tests.unit.kubelet.support import House, condition, house, pod
+from tests.unit.kubelet.stats.samples import DISK, container, sample, usage
+from tests.unit.kubelet.support import NODE, House, condition, house, pod
 
 
 class Measured:
@@ -16,12 +17,20 @@ class Measured:
     def __init__(self) -> None:
         self.volume_bytes = 0
         self.walks = 0
+        self.memory_bytes = 1 << 30
+        self.disk = DISK
 
     def read(self, pods: Sequence[Any], disks: RuntimeDisks | None) -> Sample:
-        self.walks += disks is not None
+        self.walks += disks is not None and disks.layers is not None
         used = VolumeUsage(used=DiskUsage(bytes=self.volume_bytes), filesystem=DISK)
         found = PodDisks(at=0.0, volumes={"v": used})
-        return sample(*(PodSample(pod=each, usage=None, disks=found) for each in pods))
+        measured = (
+            PodSample(
+                pod=each, usage=usage(memory=1 << 20), disks=found, containers=(container("main", memory=1 << 20),)
+            )
+            for each in pods
+        )
+        return sample(*measured, usage=usage(memory=self.memory_bytes), filesystem=self.disk)
 
 
 @pytest.fixture
@@ -85,3 +94,57 @@ async def test_nothing_is_walked_for_pods_without_limits(home: House, reader: Me
     await home.run(pod())
     await home.pass_time(60)
     assert reader.walks == 0
+
+
+async def pressures(home: House) -> dict[str, tuple[str, str]]:
+    status = (await home.admin.get(NODES, NODE))["status"]
+    kinds = ("MemoryPressure", "DiskPressure", "PIDPressure")
+    found = {kind: condition(status, kind) for kind in kinds}
+    return {kind: (each["status"], each["reason"]) for kind, each in found.items()}
+
+
+async def test_a_node_low_on_memory_says_so_and_one_pod_goes_at_a_time(home: House, reader: Measured) -> None:
+    await home.run(pod("a"), pod("b"))
+    reader.memory_bytes = (8 << 30) - (50 << 20)
+    await home.pass_time(12)
+    assert (await pressures(home))["MemoryPressure"] == ("True", "KubeletHasInsufficientMemory")
+    phases = [(await home.status(name))["phase"] for name in ("a", "b")]
+    assert sorted(phases) == ["Failed", "Running"]
+    gone = await home.status("a" if phases[0] == "Failed" else "b")
+    assert gone["reason"] == "Evicted"
+    assert gone["message"] == (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
+        "Container main was using 1Mi, request is 0, has larger consumption of memory. "
+    )
+    disruption = condition(gone, "DisruptionTarget")
+    assert (disruption["status"], disruption["reason"]) == ("True", "TerminationByKubelet")
+    assert [reason for _, reason, _ in await home.told(NODE)] == ["NodeHasInsufficientMemory", "EvictionThresholdMet"]
+
+
+async def test_a_pressure_that_is_over_is_told_after_five_minutes(home: House, reader: Measured) -> None:
+    reader.memory_bytes = 8 << 30
+    await home.pass_time(12)
+    reader.memory_bytes = 0
+    await home.pass_time(280)
+    assert (await pressures(home))["MemoryPressure"][0] == "True"
+    await home.pass_time(40)
+    assert (await pressures(home))["MemoryPressure"] == ("False", "KubeletHasSufficientMemory")
+
+
+async def test_a_node_low_on_memory_refuses_pods_that_ask_for_none(home: House, reader: Measured) -> None:
+    reader.memory_bytes = 8 << 30
+    await home.pass_time(12)
+    await home.run(pod())
+    status = await home.status()
+    assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
+    assert status["message"] == "Pod was rejected: The node had condition: [MemoryPressure]. "
+
+
+async def test_a_node_low_on_disk_lets_the_largest_go(home: House, reader: Measured) -> None:
+    await home.run(pod())
+    reader.disk = replace(DISK, available_bytes=5 << 30)
+    await home.pass_time(12)
+    assert (await pressures(home))["DiskPressure"] == ("True", "KubeletHasDiskPressure")
+    status = await home.status()
+    assert status["reason"] == "Evicted"
+    assert status["message"].startswith("The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi")

@@ -77,7 +77,7 @@ async def test_disks_are_looked_at_only_if_somebody_asks(stats: Stats, reader: C
     assert "writable_layers" not in runtime.calls
     await stats.current(disks=True)
     await stats.current(disks=True)
-    assert [disks is not None for disks in reader.asked] == [False, True]
+    assert [disks is not None and disks.layers is not None for disks in reader.asked] == [False, True]
 
 
 async def test_a_silent_runtime_hides_nothing_but_its_disks(
