@@ -10,7 +10,7 @@ import pytest
 
 from podbay.api.resources import CONFIG_MAPS, PODS, SECRETS
 from podbay.kubelet import cgroups
-from tests.e2e.containerd import PrivateContainerd
+from tests.e2e.containerd import BUSYBOX, PrivateContainerd
 from tests.e2e.node import Node, mounts, shell, until
 
 pytestmark = pytest.mark.e2e
@@ -194,6 +194,24 @@ async def test_many_pods_at_once_all_run_each_with_an_address_of_its_own(node: N
     assert len(await node.runtime.sandboxes()) == len(names)
     for name in names:
         await node.delete(name)
+
+
+async def test_a_container_is_told_to_have_what_was_allocated_and_mounted(node: Node) -> None:
+    asked = {"limits": {"cpu": "500m", "memory": "64Mi"}, "requests": {"cpu": "250m", "memory": "32Mi"}}
+    at = {"name": "v", "mountPath": "/v", "readOnly": True}
+    first = shell("true", resources=asked) | {"name": "first"}
+    await node.create(
+        {"name": "main", "command": SERVES, "resources": asked, "volumeMounts": [at]},
+        initContainers=[{"image": BUSYBOX, "imagePullPolicy": "Never", **first}],
+        volumes=[{"name": "v", "emptyDir": {}}],
+    )
+    status = await node.running()
+    main, init = status["containerStatuses"][0], status["initContainerStatuses"][0]
+    for each in (main, init):
+        assert (each["resources"], each["allocatedResources"]) == (asked, asked["requests"])
+    assert main["volumeMounts"] == [{**at, "recursiveReadOnly": "Disabled"}]
+    assert ("user" in main) == bool((await node.runtime.container_status(main["containerID"].split("//")[1])).user)
+    await node.delete()
 
 
 async def test_too_much_memory_is_the_end(node: Node) -> None:

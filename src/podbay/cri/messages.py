@@ -12,8 +12,10 @@ from podbay.cri.runtime import (
     ContainerConfig,
     ContainerSecurity,
     ContainerState,
+    ContainerUser,
     Image,
     ImageFilesystem,
+    LinuxResources,
     Propagation,
     PullCredentials,
     RuntimeEvent,
@@ -187,7 +189,29 @@ def container_status(message: Any) -> Container:
         message=message.message,
         log_path=message.log_path,
         stop_signal=_SIGNALS.get(message.stop_signal, ""),
+        resources=_told_resources(message),
+        user=_told_user(message),
     )
+
+
+def _told_resources(status: Any) -> LinuxResources | None:
+    if not status.resources.HasField("linux"):
+        return None
+    linux = status.resources.linux
+    return LinuxResources(
+        cpu_period_us=linux.cpu_period,
+        cpu_quota_us=linux.cpu_quota,
+        cpu_shares=linux.cpu_shares,
+        memory_limit_bytes=linux.memory_limit_in_bytes,
+        oom_score_adj=linux.oom_score_adj,
+    )
+
+
+def _told_user(status: Any) -> ContainerUser | None:
+    if not status.user.HasField("linux"):
+        return None
+    linux = status.user.linux
+    return ContainerUser(uid=linux.uid, gid=linux.gid, supplemental_groups=tuple(linux.supplemental_groups))
 
 
 def image(message: Any) -> Image:

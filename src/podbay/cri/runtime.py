@@ -201,8 +201,20 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUser:
+    """Whom a container's first process was started as, by numbers."""
+
+    uid: int
+    gid: int
+    supplemental_groups: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container that is there. Times, exit code, reason and stop signal are known only from its status."""
+    """A container that is there. Times, exit code, reason, stop signal, resources and user only its status has.
+
+    ``resources`` and ``user`` None is what a runtime says that does not tell them.
+    """
 
     id: str
     sandbox_id: str
@@ -221,6 +233,8 @@ class Container:
     message: str = ""
     log_path: str = ""
     stop_signal: str = ""
+    resources: LinuxResources | None = None
+    user: ContainerUser | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from podbay.api.pod_containers import is_sidecar
 from podbay.cri.runtime import Container, ContainerState
+from podbay.kubelet.container_report import mounts_report, resources_report, user_report
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.plan import policy_of, shall_run
 from podbay.kubelet.probes.health import UNPROBED, Healths
@@ -35,6 +36,7 @@ class Surroundings:
     messages: Mapping[str, str] = field(default_factory=dict)  # container id -> termination message
     oom_killed: frozenset[str] = frozenset()
     healths: Healths = field(default_factory=dict)
+    recursive_read_only: bool = False
 
 
 def container_status(
@@ -55,11 +57,16 @@ def container_status(
     }
     if kind == "ephemeralContainers":
         del status["started"]  # nobody asks whether it has
+    # What was mounted when it was made stays told, whatever the runtime can do later.
+    mounts = (old or {}).get("volumeMounts") or mounts_report(container, recursive_read_only=about.recursive_read_only)
+    if mounts:
+        status["volumeMounts"] = mounts
     waiting = about.waiting.get(name)
     if newest is not None:
         status["image"] = _shown_image(newest, container)
         status["imageID"] = about.image_ids.get(newest.image_ref, newest.image_ref)
         status["containerID"] = f"{about.runtime_name}://{newest.id}"
+        status |= resources_report(container, newest) | user_report(newest)
         if newest.stop_signal:
             status["stopSignal"] = newest.stop_signal
         state = _state(newest, about)

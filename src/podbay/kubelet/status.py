@@ -36,6 +36,7 @@ class Circumstances:
     messages: Mapping[str, str] = field(default_factory=dict)  # container id -> termination message
     oom_killed: frozenset[str] = frozenset()
     healths: Healths = field(default_factory=dict)
+    recursive_read_only: bool = False  # whether the runtime can mount so
     failure: tuple[str, str] | None = None  # the whole pod was refused: (reason, message)
     eviction: tuple[str, str] | None = None  # the pod was stopped for good: (reason, message)
     is_disruption: bool = False  # it was stopped for the node's sake
@@ -93,6 +94,7 @@ def _statuses(pod: Mapping[str, Any], kind: str, seen: Observed, about: Circumst
         messages=about.messages,
         oom_killed=about.oom_killed,
         healths=about.healths,
+        recursive_read_only=about.recursive_read_only,
     )
     before = {status["name"]: status for status in old.get(_FIELDS[kind]) or ()}
     return {

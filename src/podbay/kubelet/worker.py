@@ -376,6 +376,7 @@ class Worker:
             messages=self._messages,
             oom_killed=frozenset(self._oom),
             healths=kubelet.prober.healths(self.uid),
+            recursive_read_only=kubelet.heartbeat.info.recursive_read_only,
             failure=self._failure,
             eviction=self._eviction,
             is_disruption=self._is_disruption,

@@ -4,7 +4,15 @@ import pytest
 
 from podbay.cri import messages
 from podbay.cri.messages import pb
-from podbay.cri.runtime import ContainerConfig, ContainerState, Mount, SandboxConfig, UserNamespace
+from podbay.cri.runtime import (
+    ContainerConfig,
+    ContainerState,
+    ContainerUser,
+    LinuxResources,
+    Mount,
+    SandboxConfig,
+    UserNamespace,
+)
 
 ABANDONED = "failed to create containerd task: failed to create shim task: context canceled: unknown"
 
@@ -56,3 +64,16 @@ def test_a_mount_of_an_image_names_it_and_no_path_of_the_host() -> None:
     (made,) = messages.container_config(replace(CONTAINER, mounts=[mount]), SANDBOX).mounts
     assert (made.image.image, made.image_sub_path, made.host_path) == ("sha256:1", "b", "")
     assert not messages.container_config(CONTAINER, SANDBOX).mounts[0].HasField("image")
+
+
+def test_a_status_tells_resources_and_the_user_or_that_nobody_told_them() -> None:
+    linux = pb.LinuxContainerResources(cpu_period=100_000, cpu_quota=5000, cpu_shares=51, memory_limit_in_bytes=9)
+    user = pb.ContainerUser(linux=pb.LinuxContainerUser(uid=1, gid=2, supplemental_groups=[3, 4]))
+    message = pb.ContainerStatus(id="c", resources=pb.ContainerResources(linux=linux), user=user)
+    told = messages.container_status(message)
+    assert told.resources == LinuxResources(
+        cpu_period_us=100_000, cpu_quota_us=5000, cpu_shares=51, memory_limit_bytes=9
+    )
+    assert told.user == ContainerUser(uid=1, gid=2, supplemental_groups=(3, 4))
+    silent = messages.container_status(pb.ContainerStatus(id="c"))
+    assert (silent.resources, silent.user) == (None, None)
