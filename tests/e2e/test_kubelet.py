@@ -11,7 +11,7 @@ import pytest
 from podbay.api.resources import CONFIG_MAPS, PODS, SECRETS
 from podbay.kubelet import cgroups
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
-from tests.e2e.node import Node, mounts, shell, until
+from tests.e2e.node import FOREVER, Node, mounts, shell, until
 
 pytestmark = pytest.mark.e2e
 
@@ -53,6 +53,9 @@ def _held_to(path: str) -> tuple[int, int | None, int | None]:
     shares, quota_us = (int(_text(root / f"cpu{path}" / f"cpu.{name}")) for name in ("shares", "cfs_quota_us"))
     limit = int(_text(root / f"memory{path}" / "memory.limit_in_bytes"))
     return shares, quota_us if quota_us > 0 else None, limit if limit < 1 << 60 else None
+
+
+GREEDY = "tail /dev/zero"  # keeps all that it reads, and never comes to an end
 
 
 async def test_the_containers_of_a_pod_share_what_they_should_and_nothing_else(node: Node) -> None:
@@ -220,7 +223,33 @@ async def test_too_much_memory_is_the_end(node: Node) -> None:
         restartPolicy="Never",
     )
     state = (await node.finished())["containerStatuses"][0]["state"]["terminated"]
-    assert state["reason"] == "OOMKilled"
+    assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
+
+
+@pytest.mark.parametrize("script", [f"exec {GREEDY}", f"{GREEDY} & wait $!; exit $?"])
+async def test_who_ran_out_of_memory_is_told_for_the_container_alone_and_starts_again(node: Node, script: str) -> None:
+    greedy = shell(script, resources={"limits": {"memory": "20Mi"}})
+    await node.create(greedy, {"name": "other", "command": SERVES, "resources": {"limits": {"memory": "20Mi"}}})
+    status = await node.once(lambda s: bool(s["containerStatuses"][0]["restartCount"]))
+    main, other = status["containerStatuses"]
+    ended = main["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+    assert (other["ready"], other["restartCount"], other["lastState"]) == (True, 0, {})
+    await node.delete()
+
+
+async def test_a_container_that_outlives_a_child_out_of_memory_runs_on(node: Node) -> None:
+    survives = shell(f"{GREEDY} & wait $!; echo $?; {FOREVER}", resources={"limits": {"memory": "20Mi"}})
+    await node.create(survives)
+    await node.running()
+
+    async def has_lost_its_child() -> bool:
+        return "137" in await node.log()
+
+    await until(has_lost_its_child)
+    (status,) = (await node.running())["containerStatuses"]
+    assert (status["restartCount"], "running" in status["state"]) == (0, True)
+    await node.delete()
 
 
 async def test_a_memory_volume_is_in_memory_and_goes_with_its_pod(node: Node) -> None:

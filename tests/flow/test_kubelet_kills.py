@@ -171,6 +171,11 @@ async def test_a_node_that_is_full_refuses_what_names_it(empty_cluster: Cluster)
             "OutOfcpu",
             "Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000",
         ),
+        (
+            {"container": {"resources": {"requests": {"memory": "1Ti"}}}},
+            "OutOfmemory",
+            "Node didn't have enough resource: memory, requested: 1099511627776, used: 0, capacity: 8589934592",
+        ),
     ],
 )
 async def test_a_pod_that_came_past_the_scheduler_is_refused_at_the_door(

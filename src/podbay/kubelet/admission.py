@@ -18,12 +18,19 @@ from podbay.api.validation.resource_requirements import is_extended
 Pod = Mapping[str, Any]
 _COUNTED: Final = ("cpu", "memory", "ephemeral-storage")
 _ANY_ADDRESS: Final = "0.0.0.0"
+_SYSTEM_LABEL: Final = "kubernetes.io/os"
+_SYSTEM: Final = "linux"
 
 
 def refusal(
     pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], node: Mapping[str, Any] | None
 ) -> tuple[str, str] | None:
     """Return (reason, message). ``node`` None leaves out what only the API server knows: labels and taints."""
+    if (pod["metadata"].get("labels") or {}).get(_SYSTEM_LABEL, _SYSTEM) != _SYSTEM:
+        return (
+            "PodOSSelectorNodeLabelDoesNotMatch",
+            "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+        )
     lacking = _insufficient(pod, others, allocatable)
     if lacking is not None:
         return lacking
