@@ -1,6 +1,7 @@
 """Pods that take more of the node's disk than they may: they go, the node and the others stay."""
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -65,9 +66,18 @@ def test_a_pod_that_takes_more_than_it_may_is_evicted(
 
 def test_others_beside_it_stay_and_its_files_are_gone(cluster: RealCluster, evicted: Any) -> None:
     assert evicted["roomy"]["phase"] == "Running"
-    for node in cluster.nodes():
-        told = json.loads(cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary").out)
-        assert not {"volume", "whole", "layer"} & {each["podRef"]["name"] for each in told["pods"]}
+    uids = [cluster.get("pod", name)["metadata"]["uid"] for name in ("volume", "whole", "layer")]
+
+    def told_of() -> set[str]:
+        summaries = [
+            json.loads(cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary").out)
+            for node in cluster.nodes()
+        ]
+        return {each["podRef"]["name"] for summary in summaries for each in summary["pods"]}
+
+    until(lambda: not {"volume", "whole", "layer"} & told_of(), "nothing of the evicted pods is measured any more")
+    volumes = [Path("/var/lib/podbay", cluster.name).glob(f"node-*/kubelet/pods/{uid}/volumes/*/*") for uid in uids]
+    assert [path for found in volumes for path in found] == []
 
 
 def test_a_pod_that_wants_more_disk_than_a_node_has_waits_for_one(cluster: RealCluster) -> None:
