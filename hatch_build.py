@@ -16,7 +16,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 MINOR = "v1.33.0"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 ALSO = ("DeleteOptions", "Status", "APIResourceList", "APIGroupList", "APIVersions", "APIGroup", "WatchEvent", "Patch")
-CORE = "io.k8s.api.core.v1."
+API = "io.k8s.api."
+CORE = f"{API}core.v1."
 
 
 class SchemaHook(BuildHookInterface):
@@ -113,14 +114,14 @@ def field(name: str, schema: Any) -> Any:
 def enumerate_values(definitions: dict[str, Any], table: Path) -> None:
     """Add the values that a field can have, which the published form leaves out and a server tells.
 
-    A line of the table: ``Definition.field ... = value ...``, the definitions being those of core/v1.
+    A line of the table: ``Definition.field ... = value ...``; a definition that names no group is one of core/v1.
     """
     for line in table.read_text("ascii").splitlines():
         fields, values = (part.split() for part in line.split(" = ", 1))
         known = ["" if value == '""' else value for value in values]
         for entry in fields:
-            owner, _, name = entry.partition(".")
-            told = definitions[CORE + owner]["properties"][name]
+            owner, _, name = entry.rpartition(".")
+            told = definitions[(API if "." in owner else CORE) + owner]["properties"][name]
             listed = "\n".join(f' - `"{value}"`' for value in known)
             told["description"] = f"{told['description']}\n\nPossible enum values:\n{listed}"
             (told["items"] if told["type"] == "array" else told)["enum"] = known

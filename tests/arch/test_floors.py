@@ -17,6 +17,7 @@ DECIDING = (
     "podbay.api",
     "podbay.client.event_correlation",
     "podbay.client.requests",
+    "podbay.controllers.volume_decisions",
     "podbay.kubelet.actions",
     "podbay.kubelet.conditions",
     "podbay.kubelet.container_status",
@@ -31,7 +32,7 @@ DECIDING = (
     "podbay.scheduler",
 )
 # The scheduler's loop, queue and writes: all else of it decides.
-ACTING = ("podbay.scheduler.bind", "podbay.scheduler.queue", "podbay.scheduler.scheduler")
+ACTING = ("podbay.scheduler.bind", "podbay.scheduler.prebind", "podbay.scheduler.queue", "podbay.scheduler.scheduler")
 IMPURE = (
     "asyncio", "aiohttp", "grpclib", "http", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "random",
     "podbay.client.rest", "podbay.client.transport", "podbay.client.informer", "podbay.client.reflector",

@@ -106,6 +106,14 @@ SERVICE_ACCOUNTS: Final = Resource(
     ),
 )
 POD_TEMPLATES: Final = Resource(group="", version="v1", kind="PodTemplate", plural="podtemplates", namespaced=True)
+PERSISTENT_VOLUMES: Final = Resource(
+    group="", version="v1", kind="PersistentVolume", plural="persistentvolumes", namespaced=False,
+    short_names=("pv",), subresources=(_STATUS,),
+)  # fmt: skip
+PERSISTENT_VOLUME_CLAIMS: Final = Resource(
+    group="", version="v1", kind="PersistentVolumeClaim", plural="persistentvolumeclaims", namespaced=True,
+    short_names=("pvc",), subresources=(_STATUS,),
+)  # fmt: skip
 EVENTS: Final = Resource(group="", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",))
 BINDINGS: Final = Resource(
     group="", version="v1", kind="Binding", plural="bindings", namespaced=True, verbs=("create",)
@@ -138,13 +146,18 @@ TOKEN_REQUESTS: Final = Resource(  # the body of serviceaccounts/token
     group="authentication.k8s.io", version="v1", kind="TokenRequest", plural="tokenrequests", namespaced=True,
     verbs=("create",),
 )  # fmt: skip
+STORAGE_CLASSES: Final = Resource(
+    group="storage.k8s.io", version="v1", kind="StorageClass", plural="storageclasses", namespaced=False,
+    short_names=("sc",),
+)  # fmt: skip
 EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that kind are kept
     group="policy", version="v1", kind="Eviction", plural="evictions", namespaced=True, verbs=("create",)
 )
 
 RESOURCES: Final = (
-    BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES,
-    EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES, PRIORITY_CLASSES,
+    BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, POD_TEMPLATES,
+    SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES,
+    PRIORITY_CLASSES, STORAGE_CLASSES,
 )  # fmt: skip
 
 NODE_METRICS: Final = Resource(

@@ -14,7 +14,7 @@ from typing import Final
 
 from podbay.api.errors import Forbidden
 from podbay.apiserver.identity import Identity
-from podbay.apiserver.node_authorization import PodsOfNode, node_refusal
+from podbay.apiserver.node_authorization import PodsOfNode, VolumeNamed, node_refusal
 from podbay.apiserver.policies import Policy
 from podbay.apiserver.request_info import RequestInfo
 from podbay.apiserver.tokens.openid import CONFIGURATION, KEYS
@@ -53,6 +53,8 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(("create",), ("",), ("bindings", "pods/binding")),
         Rule(("patch", "update"), ("",), ("pods/status",)),
         Rule(("create", "get", "list", "update", "watch"), ("coordination.k8s.io",), ("leases",)),
+        Rule((*_READ, "patch", "update"), ("",), ("persistentvolumeclaims", "persistentvolumes")),
+        Rule(_READ, ("storage.k8s.io",), ("storageclasses",)),
     ),
     "system:serviceaccount:kube-system:namespace-controller": (
         Rule(("delete", "get", "list", "watch"), ("",), ("namespaces",)),
@@ -84,21 +86,47 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(("create",), ("",), ("serviceaccounts",)),
         Rule(_READ, ("",), ("namespaces", "serviceaccounts")),
     ),
+    "system:serviceaccount:kube-system:persistent-volume-binder": (
+        _EVENTS,
+        Rule(("create", "delete", *_READ, "update"), ("",), ("persistentvolumes",)),
+        Rule((*_READ, "update"), ("",), ("persistentvolumeclaims",)),
+        Rule(("update",), ("",), ("persistentvolumeclaims/status", "persistentvolumes/status")),
+        Rule(_READ, ("",), ("pods",)),
+        Rule(_READ, ("storage.k8s.io",), ("storageclasses",)),
+    ),
+    "system:serviceaccount:kube-system:pvc-protection-controller": (
+        Rule((*_READ, "update"), ("",), ("persistentvolumeclaims",)),
+        Rule(_READ, ("",), ("pods",)),
+    ),
+    "system:serviceaccount:kube-system:pv-protection-controller": (
+        Rule((*_READ, "update"), ("",), ("persistentvolumes",)),
+    ),
+    "system:serviceaccount:kube-system:local-path-provisioner": (
+        _EVENTS,
+        Rule(("create", *_READ), ("",), ("persistentvolumes",)),
+        Rule((*_READ, "update"), ("",), ("persistentvolumeclaims",)),
+        Rule(_READ, ("",), ("nodes",)),
+        Rule(_READ, ("storage.k8s.io",), ("storageclasses",)),
+    ),
 }
 
 
 def authorize(
-    identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode, policies: Callable[[], Iterable[Policy]]
+    identity: Identity,
+    info: RequestInfo,
+    pods_of_node: PodsOfNode,
+    volume_named: VolumeNamed,
+    policies: Callable[[], Iterable[Policy]],
 ) -> None:
     """Return if the identity may do it. Raises Forbidden."""
     try:
-        _check(identity, info, pods_of_node)
+        _check(identity, info, pods_of_node, volume_named)
     except Forbidden:
         if not any(policy.allows(identity, info) for policy in policies()):
             raise
 
 
-def _check(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -> None:
+def _check(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode, volume_named: VolumeNamed) -> None:
     """Return if the fixed table lets the identity do it. Raises Forbidden."""
     if "system:masters" in identity.groups:
         return
@@ -113,7 +141,7 @@ def _check(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode) -> N
     if any(rule.allows(info) for rule in (_OF_ANYBODY, *_OF_USER.get(identity.user, ()))):
         return
     node = node_name(identity)
-    reason = node_refusal(node, info, pods_of_node) if node else ""
+    reason = node_refusal(node, info, pods_of_node, volume_named) if node else ""
     if reason is not None:
         raise _forbidden(identity, info, reason)
 

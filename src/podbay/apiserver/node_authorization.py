@@ -8,16 +8,21 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/node/
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from podbay.api.local_path import NODE as OWNER
+from podbay.api.local_path import is_of_node
 from podbay.api.selectors import parse_field_selector
+from podbay.api.volume_binding import claim_names
 from podbay.apiserver.request_info import RequestInfo
 
 PodsOfNode = Callable[[str, str, str], Iterable[Mapping[str, Any]]]  # of a node, in a namespace, with a name or any
+
+VolumeNamed = Callable[[str], Mapping[str, Any] | None]
 
 _READ: Final = ("get", "list", "watch")
 _LEASES: Final = "kube-node-lease"
 
 
-def node_refusal(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str | None:
+def node_refusal(node: str, info: RequestInfo, pods_of_node: PodsOfNode, volume_named: VolumeNamed) -> str | None:
     """Return None if a node may do it, else the reason, which may be empty."""
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     match info.group, resource:
@@ -34,6 +39,10 @@ def node_refusal(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str 
             return None if own else _only_own(node, "update pod status for")
         case "", "secrets" | "configmaps":
             return _named_by_pods(node, info, pods_of_node)
+        case "", "persistentvolumeclaims":
+            return _claims(node, info, pods_of_node)
+        case "", "persistentvolumes":
+            return _volumes(node, info, pods_of_node, volume_named)
         case "", "serviceaccounts/token":
             return _token(node, info, pods_of_node)
         case "authentication.k8s.io", "tokenreviews":
@@ -89,6 +98,31 @@ def _named_by_pods(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> st
         return "No Object name found"
     kind = "secret" if info.resource == "secrets" else "configMap"
     if any(info.subject_name in referenced(pod, kind) for pod in pods_of_node(node, info.namespace, "")):
+        return None
+    return f"no relationship found between node '{node}' and this object"
+
+
+def _claims(node: str, info: RequestInfo, pods_of_node: PodsOfNode) -> str | None:
+    if info.verb != "get" or not info.name:
+        return "can only get individual resources of this type"
+    if any(info.name in claim_names(pod) for pod in pods_of_node(node, info.namespace, "")):
+        return None
+    return f"no relationship found between node '{node}' and this object"
+
+
+def _volumes(node: str, info: RequestInfo, pods_of_node: PodsOfNode, volume_named: VolumeNamed) -> str | None:
+    """Let a node read what its pods claim; and see to the volumes that are its directories, which upstream has not."""
+    if info.verb in ("list", "watch"):
+        own = info.query.get("labelSelector", "") == f"{OWNER}={node}"
+        return None if own else "can only get individual resources of this type"
+    if info.verb not in ("get", "update", "delete") or not info.name:
+        return "can only get individual resources of this type"
+    volume = volume_named(info.name)
+    if volume is not None and is_of_node(volume, node):
+        return None
+    claim = ((volume or {}).get("spec") or {}).get("claimRef") or {}
+    pods = pods_of_node(node, claim.get("namespace", ""), "") if claim and info.verb == "get" else ()
+    if any(claim.get("name") in claim_names(pod) for pod in pods):
         return None
     return f"no relationship found between node '{node}' and this object"
 

@@ -20,6 +20,7 @@ from podbay.api.errors import (
     ServiceUnavailable,
     StatusError,
 )
+from podbay.api.local_path import default_storage_class
 from podbay.api.names import path_segment_problems
 from podbay.api.priority import system_classes
 from podbay.api.resources import Resource, Subresource
@@ -96,6 +97,7 @@ class ApiServer:
             await make(self.objects, self._clock, resources.NAMESPACES, namespace)
         for priority_class in system_classes():
             await make(self.objects, self._clock, resources.PRIORITY_CLASSES, priority_class)
+        await make(self.objects, self._clock, resources.STORAGE_CLASSES, default_storage_class())
         self._started = True
 
     async def close(self) -> None:
@@ -148,11 +150,17 @@ class ApiServer:
             if entry.fields(resources.PODS)["spec.nodeName"] == node:
                 yield entry.object()
 
+    def volume_named(self, name: str) -> Mapping[str, Any] | None:
+        """Return the persistent volume of a name."""
+        resource = resources.PERSISTENT_VOLUMES
+        entry = self.objects.cache.of(resource).entries.get(self.objects.key(resource, "", name))
+        return entry.object() if entry is not None else None
+
     async def _answer(self, request: Request, info: RequestInfo) -> Response:
         if self._ending and not _is_health(info.path):
             raise ServiceUnavailable("the server is ending", details={"retryAfterSeconds": 1})
         identity = impersonated(authenticate(request, self.tokens.bearer), request.headers)
-        authorize(identity, info, self.pods_of_node, self._config.policies)
+        authorize(identity, info, self.pods_of_node, self.volume_named, self._config.policies)
         if not info.is_resource:
             return await self._answer_path(request, info)
         resource = resources.find(info.group, info.version, info.resource)

@@ -18,10 +18,23 @@ from podbay.wire.times import format_time, parse_time
 
 Object = dict[str, Any]
 
-_WITH_STATUS: Final = (resources.PODS, resources.NODES, resources.NAMESPACES)
+_WITH_STATUS: Final = (
+    resources.PODS,
+    resources.NODES,
+    resources.NAMESPACES,
+    resources.PERSISTENT_VOLUMES,
+    resources.PERSISTENT_VOLUME_CLAIMS,
+)
 _UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
 _CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
-_RETURNS_OBJECT: Final = (resources.PODS, resources.POD_TEMPLATES, resources.SERVICE_ACCOUNTS)
+_RETURNS_OBJECT: Final = (
+    resources.PODS,
+    resources.POD_TEMPLATES,
+    resources.SERVICE_ACCOUNTS,
+    resources.PERSISTENT_VOLUMES,
+    resources.PERSISTENT_VOLUME_CLAIMS,
+    resources.STORAGE_CLASSES,
+)
 _GATED: Final = {
     "type": "PodScheduled",
     "status": "False",

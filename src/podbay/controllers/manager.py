@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podbay.client.rest import Rest
+from podbay.controllers.local_path import LocalPathProvisioner
 from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
 from podbay.controllers.node_lifecycle import NodeLifecycleController
@@ -14,6 +15,8 @@ from podbay.controllers.pod_garbage import PodGarbageCollector
 from podbay.controllers.root_ca import RootCaPublisher
 from podbay.controllers.service_account import ServiceAccountController
 from podbay.controllers.taint_eviction import TaintEvictionController
+from podbay.controllers.volume_binder import VolumeBinder
+from podbay.controllers.volume_protection import ClaimProtectionController, VolumeProtectionController
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
@@ -23,6 +26,11 @@ NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
 POD_GARBAGE_USER: Final = "system:serviceaccount:kube-system:pod-garbage-collector"
 ROOT_CA_USER: Final = "system:serviceaccount:kube-system:root-ca-cert-publisher"
 SERVICE_ACCOUNT_USER: Final = "system:serviceaccount:kube-system:service-account-controller"
+
+BINDER_USER: Final = "system:serviceaccount:kube-system:persistent-volume-binder"
+CLAIM_PROTECTION_USER: Final = "system:serviceaccount:kube-system:pvc-protection-controller"
+VOLUME_PROTECTION_USER: Final = "system:serviceaccount:kube-system:pv-protection-controller"
+LOCAL_PATH_USER: Final = "system:serviceaccount:kube-system:local-path-provisioner"
 
 
 class ControllerManager:
@@ -46,6 +54,10 @@ class ControllerManager:
             PodGarbageCollector(rest_for(POD_GARBAGE_USER), clock, activity),
             RootCaPublisher(rest_for(ROOT_CA_USER), clock, activity, certificate=root_ca),
             ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
+            VolumeBinder(rest_for(BINDER_USER), clock, activity),
+            ClaimProtectionController(rest_for(CLAIM_PROTECTION_USER), clock, activity),
+            VolumeProtectionController(rest_for(VOLUME_PROTECTION_USER), clock, activity),
+            LocalPathProvisioner(rest_for(LOCAL_PATH_USER), clock, activity),
         )
 
     async def run(self) -> None:

@@ -41,7 +41,9 @@ from podbay.kubelet.stats.reader import NodeReader, Reader
 from podbay.kubelet.status_writer import StatusWriter
 from podbay.kubelet.sweep import sweep
 from podbay.kubelet.user_namespaces import UserNamespaces
+from podbay.kubelet.volumes.claims import ClaimedVolumes
 from podbay.kubelet.volumes.following import Following
+from podbay.kubelet.volumes.local_path import LocalPathVolumes
 from podbay.kubelet.volumes.pod_volumes import PodVolumes
 from podbay.kubelet.volumes.tokens import Tokens
 from podbay.kubelet.worker import Worker
@@ -102,6 +104,7 @@ class Kubelet:
             config.root / "pods",
             self._following,
             Tokens(rest, clock),
+            ClaimedVolumes(rest, config),
             clock,
             lambda: self.heartbeat.allocatable,
             is_real=config.is_real,
@@ -109,6 +112,7 @@ class Kubelet:
         self.stats: Stats | None = None
         if config.is_real:
             self.measure_with(NodeReader(config, self.memory_bytes, self.volumes.path))
+        self._local_volumes = LocalPathVolumes(rest, config, clock, activity, self.events)
         query = {"fieldSelector": f"spec.nodeName={config.node_name}"}
         self._source = Informer(rest, PODS, clock, activity, query=query)
         self._source.on_change(self._pod_changed)
@@ -145,6 +149,7 @@ class Kubelet:
         self.registered.set()
         scope.start(self.heartbeat.run(), name="heartbeat")
         scope.start(self._source.run(), name="kubelet pods")
+        scope.start(self._local_volumes.run(), name="local volumes")
         scope.start(self._hear(), name="runtime events")
         if self.stats is not None:
             scope.start(self.stats.run(), name="stats")

@@ -70,6 +70,11 @@ class KubeletConfig:
             self.eviction_hard, self.eviction_soft, self.eviction_soft_grace_period, self.eviction_minimum_reclaim
         )
 
+    @property
+    def local_volumes(self) -> Path:
+        """Return where the volumes are that are directories of the node; they outlive pods and kubelets."""
+        return self.root / "local-volumes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:

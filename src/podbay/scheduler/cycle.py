@@ -13,10 +13,11 @@ from typing import Any, Final
 from podbay.scheduler.affinity_terms import LabelsOfNamespace
 from podbay.scheduler.filters import Plugin, Refusal, refusal_of
 from podbay.scheduler.pod_affinity import PodAffinityFilter
-from podbay.scheduler.preemption import TERMINATING, Candidate, find_candidate, ineligible
+from podbay.scheduler.preemption import HOPELESS, TERMINATING, Candidate, find_candidate, ineligible
 from podbay.scheduler.scores import total_scores
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 from podbay.scheduler.topology_spread import SpreadFilter
+from podbay.scheduler.volumes import NO_VOLUMES, VolumeFilter, VolumePlan, VolumeView
 
 _NO_NODES: Final = "no nodes available to schedule pods"
 
@@ -29,11 +30,13 @@ def _no_labels(namespace: str) -> Mapping[str, str]:
 class Decision:
     """``node`` is empty if the pod fits nowhere; then ``message`` says why and ``refused_by`` who said no.
 
+    ``volumes`` is what has to be written for the pod's claims before it is bound.
     ``preempt`` is a node on which it would fit without some pods of lower priority; ``gives_up`` tells that a node
     that was to be cleared for it before, if there was one, is of no use any more.
     """
 
     node: str = ""
+    volumes: VolumePlan = NO_VOLUMES
     message: str = ""
     refused_by: frozenset[Plugin] = frozenset()
     preempt: Candidate | None = None
@@ -46,6 +49,7 @@ def decide(
     states: Collection[NodeState],
     choose: Callable[[Sequence[str]], str],
     labels_of: LabelsOfNamespace = _no_labels,
+    view: VolumeView | None = None,
 ) -> Decision:
     """Filter, score, and choose among the best, or find whom to evict.
 
@@ -53,23 +57,52 @@ def decide(
     """
     if not states:
         return Decision(message=_NO_NODES)
+    volumes = VolumeFilter(pod, view or VolumeView())
+    if volumes.problem:
+        return _unbindable(volumes.problem, len(states))
     spread, neighbours = SpreadFilter(pod, needs, states), PodAffinityFilter(needs, states, labels_of)
     refusals: dict[str, Refusal] = {}
     fitting: list[NodeState] = []
     for state in states:
-        refusal = refusal_of(pod, needs, state) or spread.refusal(state) or neighbours.refusal(state)
+        refusal = (
+            refusal_of(pod, needs, state)
+            or volumes.refusal(state, states)
+            or spread.refusal(state)
+            or neighbours.refusal(state)
+        )
         if refusal is None:
             fitting.append(state)
         else:
             refusals[state.name] = refusal
     if not fitting:
-        return _nowhere(pod, needs, refusals, states, labels_of)
+        return _nowhere(pod, needs, refusals, states, labels_of, volumes)
+    chosen = _chosen(pod, needs, states, fitting, choose, labels_of)
+    return Decision(node=chosen.name, volumes=volumes.plan(chosen) or NO_VOLUMES)
+
+
+def _chosen(
+    pod: Mapping[str, Any],
+    needs: PodNeeds,
+    states: Collection[NodeState],
+    fitting: Sequence[NodeState],
+    choose: Callable[[Sequence[str]], str],
+    labels_of: LabelsOfNamespace,
+) -> NodeState:
+    """Return the best of the nodes that fit."""
+    by_name = {state.name: state for state in fitting}
     nominated = (pod.get("status") or {}).get("nominatedNodeName")
-    if len(fitting) == 1 or nominated in [state.name for state in fitting]:
-        return Decision(node=fitting[0].name if len(fitting) == 1 else str(nominated))
+    if len(fitting) == 1 or nominated in by_name:
+        return fitting[0] if len(fitting) == 1 else by_name[str(nominated)]
     scores = total_scores(pod, needs, states, fitting, labels_of)
     best = max(scores)
-    return Decision(node=choose([s.name for s, score in zip(fitting, scores, strict=True) if score == best]))
+    return by_name[choose([s.name for s, score in zip(fitting, scores, strict=True) if score == best])]
+
+
+def _unbindable(problem: str, nodes: int) -> Decision:
+    """Return that the pod's claims keep it from every node, which evicting cannot change."""
+    against = f"0/{nodes} nodes are available: {nodes} {HOPELESS}"
+    message = f"0/{nodes} nodes are available: {problem}. preemption: {against}."
+    return Decision(message=message, refused_by=frozenset({Plugin.VOLUME_BINDING}), gives_up=True)
 
 
 def _nowhere(
@@ -78,6 +111,7 @@ def _nowhere(
     refusals: Mapping[str, Refusal],
     states: Collection[NodeState],
     labels_of: LabelsOfNamespace,
+    volumes: VolumeFilter,
 ) -> Decision:
     """Return why a pod fits nowhere, in upstream's words, and what evicting could do about it."""
     counts = Counter(reason for refusal in refusals.values() for reason in refusal.reasons)
@@ -87,7 +121,7 @@ def _nowhere(
     why = ineligible(pod, needs, next((state for state in states if state.name == nominated), None))
     if why:
         return Decision(message=f"{told} preemption: {why}", refused_by=refused_by, gives_up=why != TERMINATING)
-    preemption = find_candidate(pod, needs, refusals, states, labels_of)
+    preemption = find_candidate(pod, needs, refusals, states, labels_of, volumes)
     if preemption.candidate is not None:
         return Decision(message=told, refused_by=refused_by, preempt=preemption.candidate)
     against = _counted(Counter(preemption.reasons))

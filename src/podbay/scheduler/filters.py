@@ -28,12 +28,16 @@ class Plugin(StrEnum):
     NODE_AFFINITY = "NodeAffinity"
     NODE_PORTS = "NodePorts"
     NODE_RESOURCES_FIT = "NodeResourcesFit"
+    VOLUME_RESTRICTIONS = "VolumeRestrictions"
+    VOLUME_BINDING = "VolumeBinding"
     POD_TOPOLOGY_SPREAD = "PodTopologySpread"
     INTER_POD_AFFINITY = "InterPodAffinity"
 
 
-# What these say of one node depends on the pods of all.
-CLUSTER_WIDE: Final = frozenset({Plugin.POD_TOPOLOGY_SPREAD, Plugin.INTER_POD_AFFINITY})
+# What these say depends on claims and volumes, too.
+ON_VOLUMES: Final = frozenset({Plugin.VOLUME_RESTRICTIONS, Plugin.VOLUME_BINDING})
+# What these say of one node depends on more than that node: on the pods of all, on volumes.
+CLUSTER_WIDE: Final = frozenset({Plugin.POD_TOPOLOGY_SPREAD, Plugin.INTER_POD_AFFINITY}) | ON_VOLUMES
 
 
 @dataclass(frozen=True, slots=True)

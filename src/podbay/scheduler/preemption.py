@@ -15,6 +15,7 @@ from podbay.scheduler.filters import Refusal, refusal_of
 from podbay.scheduler.pod_affinity import PodAffinityFilter
 from podbay.scheduler.snapshot import NodeState, PodNeeds
 from podbay.scheduler.topology_spread import SpreadFilter
+from podbay.scheduler.volumes import VolumeFilter
 
 HOPELESS: Final = "Preemption is not helpful for scheduling"
 NO_VICTIMS: Final = "No preemption victims found for incoming pod"
@@ -57,12 +58,13 @@ def find_candidate(
     refusals: Mapping[str, Refusal],
     states: Collection[NodeState],
     labels_of: LabelsOfNamespace,
+    volumes: VolumeFilter | None = None,
 ) -> Preemption:
     """Return the best node to clear. ``refusals`` are by node; a node whose refusal no eviction mends is left out."""
     found: list[tuple[tuple[Any, ...], Candidate]] = []
     reasons: list[str] = []
     most = max(_LEAST_CANDIDATES, len(states) // 10)
-    attempt = _Attempt(pod, needs, states, labels_of)
+    attempt = _Attempt(pod, needs, states, labels_of, volumes)
     for state in states:
         if not refusals[state.name].preemptible:
             reasons.append(HOPELESS)
@@ -86,7 +88,9 @@ class _Attempt:
         needs: PodNeeds,
         states: Collection[NodeState],
         labels_of: LabelsOfNamespace,
+        volumes: VolumeFilter | None,
     ) -> None:
+        self._volumes = volumes
         self._pod = pod
         self._needs = needs
         self._states = states
@@ -117,9 +121,13 @@ class _Attempt:
 
     def _refusal(self, state: NodeState) -> Refusal | None:
         refusal = refusal_of(self._pod, self._needs, state)
-        if refusal is not None or not self._asks_neighbours:
+        if refusal is not None or not (self._asks_neighbours or self._volumes):
             return refusal
         supposed = [state if other.name == state.name else other for other in self._states]
+        if self._volumes is not None:
+            refusal = self._volumes.refusal(state, supposed)
+        if refusal is not None or not self._asks_neighbours:
+            return refusal
         return SpreadFilter(self._pod, self._needs, supposed).refusal(state) or PodAffinityFilter(
             self._needs, supposed, self._labels_of
         ).refusal(state)

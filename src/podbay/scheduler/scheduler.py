@@ -14,7 +14,14 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from podbay.api.errors import NotFound, StatusError
-from podbay.api.resources import NAMESPACES, NODES, PODS
+from podbay.api.resources import (
+    NAMESPACES,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    STORAGE_CLASSES,
+)
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer, key_of
 from podbay.client.rest import Object, Rest
@@ -24,10 +31,12 @@ from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 from podbay.scheduler.bind import bind, evict, write_status
 from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
-from podbay.scheduler.filters import CLUSTER_WIDE, helps
+from podbay.scheduler.filters import CLUSTER_WIDE, ON_VOLUMES, helps
+from podbay.scheduler.prebind import VolumePreBinder, VolumesNotBound
 from podbay.scheduler.preemption import Candidate
 from podbay.scheduler.queue import SchedulingQueue, Waiting
 from podbay.scheduler.snapshot import NodeState, PodNeeds, Snapshot, needs_of
+from podbay.scheduler.volumes import VolumeView
 from podbay.wire.times import format_time
 
 _log = logging.getLogger(__name__)
@@ -46,6 +55,11 @@ class Scheduler:
         self._pods = Informer(rest, PODS, clock, activity)
         self._nodes = Informer(rest, NODES, clock, activity)
         self._namespaces = Informer(rest, NAMESPACES, clock, activity)
+        self._claims = Informer(rest, PERSISTENT_VOLUME_CLAIMS, clock, activity)
+        self._volumes = Informer(rest, PERSISTENT_VOLUMES, clock, activity)
+        self._classes = Informer(rest, STORAGE_CLASSES, clock, activity)
+        self._view = VolumeView(self._claims.objects, self._volumes.objects, self._classes.objects)
+        self._prebinder = VolumePreBinder(rest, clock, self._claims, self._volumes, self._view)
         self._events = EventRecorder(rest, clock, activity, component=NAME)
         self._queue = SchedulingQueue(clock, activity)
         self._snapshot = Snapshot()
@@ -55,17 +69,18 @@ class Scheduler:
         self._pods.on_change(self._pod_changed)
         self._nodes.on_change(self._node_changed)
         self._namespaces.on_change(self._namespace_changed)
+        for informer in (self._claims, self._volumes, self._classes):
+            informer.on_change(self._volumes_changed)
 
     async def run(self) -> None:
         """Schedule until cancelled."""
         async with TaskScope() as scope:
-            scope.start(self._pods.run(), name="scheduler pods")
-            scope.start(self._nodes.run(), name="scheduler nodes")
-            scope.start(self._namespaces.run(), name="scheduler namespaces")
+            informers = (self._pods, self._nodes, self._namespaces, self._claims, self._volumes, self._classes)
+            for informer in informers:
+                scope.start(informer.run(), name=f"scheduler {informer.resource.plural}")
             scope.start(self._events.run(), name="scheduler events")
-            await self._pods.synced.wait()
-            await self._nodes.synced.wait()
-            await self._namespaces.synced.wait()
+            for informer in informers:
+                await informer.synced.wait()
             try:
                 while True:
                     key = await self._queue.pop()
@@ -84,10 +99,14 @@ class Scheduler:
             self._queue.remove(key)
             return
         needs = needs_of(pod)
-        decision = decide(pod, needs, self._states_for(key, needs), random.choice, self._labels_of)
+        decision = decide(pod, needs, self._states_for(key, needs), random.choice, self._labels_of, self._view)
         if decision.node:
             self._assumed.add(key)
             self._snapshot.place(key, decision.node, needs)
+            if decision.volumes:
+                self._prebinder.promise(decision.volumes, decision.node)
+                scope.start(self._bind_volumes(key, pod, decision, scope), name=f"volumes of {key}")
+                return
             work = self._bind(key, pod, decision.node)
         else:
             self._queue.set_aside(key, decision.refused_by)
@@ -96,8 +115,28 @@ class Scheduler:
             elif decision.gives_up:
                 self._nominated.pop(key, None)
             work = self._tell_unschedulable(pod, decision)
+        self._start(work, key, scope)
+
+    def _start(self, work: Coroutine[Any, Any, None], key: str, scope: TaskScope) -> None:
         self._activity.begin("scheduling")
         scope.start(self._write(work), name=f"schedule {key}")
+
+    async def _bind_volumes(self, key: str, pod: Object, decision: Decision, scope: TaskScope) -> None:
+        """Bind a pod once its claims are; meanwhile others are waited for, and that is no work of ours."""
+        try:
+            with self._activity.working("scheduling"):
+                await self._prebinder.bind(decision.volumes, decision.node)
+            await self._prebinder.wait(decision.volumes, decision.node, self._pods, pod)
+        except (StatusError, TransportError, VolumesNotBound) as error:
+            _log.warning("volumes of %s: %s", key, error)
+            if self._forget(key, pod["metadata"]["uid"]):
+                told = f'running PreBind plugin "VolumeBinding": {error}'
+                self._events.event(pod, "Warning", "FailedScheduling", told)
+                self._queue.back_off(key)
+        else:
+            self._start(self._bind(key, pod, decision.node), key, scope)
+        finally:
+            self._prebinder.forget(decision.volumes)
 
     async def _write(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -169,8 +208,15 @@ class Scheduler:
             if node == chosen.node and other is not None and theirs.priority < _priority(pod):
                 await write_status(self._rest, other, {"nominatedNodeName": None})
 
+    def _volumes_changed(self, old: Object | None, new: Object | None) -> None:
+        """Wake whom claims, volumes or classes keep waiting."""
+        self._prebinder.changed()
+        self._queue.wake(lambda waiting: bool(waiting.refused_by & ON_VOLUMES))
+
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
+        if new is None:
+            self._prebinder.changed()
         if new is not None and not _finished(new) and new["spec"].get("nodeName"):
             self._assumed.discard(key)
             self._nominated.pop(key, None)

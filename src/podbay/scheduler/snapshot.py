@@ -15,6 +15,7 @@ from typing import Any, Final
 from podbay.api.pod_containers import lasting_containers
 from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity
+from podbay.api.volume_binding import claim_names
 from podbay.scheduler.affinity_terms import NO_AFFINITY, PodAffinity, pod_affinity
 
 # What a container without requests counts as when nodes are scored, so that such pods spread too.
@@ -40,6 +41,7 @@ class PodNeeds:
     affinity: PodAffinity = NO_AFFINITY
     priority: int = 0
     is_ending: bool = False
+    claims: frozenset[str] = frozenset()  # by namespace/name
     start_time: str = ""  # as the status has it, so that the earlier sorts first
 
 
@@ -201,6 +203,7 @@ def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
         affinity=pod_affinity(pod),
         priority=spec.get("priority") or 0,
         is_ending="deletionTimestamp" in metadata,
+        claims=frozenset(f"{metadata.get('namespace', '')}/{name}" for name in claim_names(pod)),
         start_time=(pod.get("status") or {}).get("startTime") or "",
     )
 

@@ -27,7 +27,11 @@ MINE = {
                 "envFrom": [{"secretRef": {"name": "whole"}}, {"configMapRef": {"name": "whole"}}],
             }
         ],
-        "volumes": [{"secret": {"secretName": "mounted"}}, {"configMap": {"name": "mounted"}}],
+        "volumes": [
+            {"secret": {"secretName": "mounted"}},
+            {"configMap": {"name": "mounted"}},
+            {"persistentVolumeClaim": {"claimName": "mounted"}},
+        ],
     },
 }
 
@@ -42,6 +46,9 @@ ALLOWED = {
     **{("pods/status", verb): "own" for verb in ("update", "patch")},
     **{(kind, verb): "named" for kind in ("secrets", "configmaps") for verb in ("get", "list", "watch")},
     **{("leases", verb): "own lease" for verb in ("get", "update", "patch", "delete", "create")},
+    ("persistentvolumeclaims", "get"): "named",
+    ("persistentvolumes", "get"): "claimed or its own",
+    **{("persistentvolumes", verb): "its own" for verb in ("update", "delete")},
     ("tokenreviews", "create"): "any",
     **{("runtimeclasses", verb): "any" for verb in ("get", "list", "watch")},
     **{("events", verb): "any" for verb in ("create", "update", "patch")},
@@ -50,6 +57,14 @@ ALLOWED = {
 
 def pods_of_node(node: str, namespace: str, name: str) -> Iterable[Mapping[str, Any]]:
     return [MINE] if node == "n" and namespace == "ns" and name in ("", "mine") else []
+
+
+def volume_named(name: str) -> Mapping[str, Any] | None:
+    """Return a volume that a pod of the node claims, ``mounted``; one that is its directory, ``mine``; or another."""
+    annotations = {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"}
+    own = {"labels": {"podbay.dev/node": "n" if name == "mine" else "m"}, "annotations": annotations}
+    claim = {"namespace": "ns", "name": "mounted" if name == "mounted" else "other"}
+    return {"metadata": {"name": name, **own}, "spec": {"claimRef": claim}} if name != "n" else None
 
 
 def asked(resource: Resource, subresource: str, verb: str, namespace: str, name: str) -> RequestInfo:
@@ -84,15 +99,21 @@ def test_a_node_may_do_what_upstream_lets_it_and_nothing_else(resource: Resource
             continue
         subject = f"{resource.plural}/{subresource}" if subresource else resource.plural
         rule = ALLOWED.get((subject, verb), "")
-        names = {"secrets": {"named", "mounted", "whole", "pull"}, "configmaps": {"named", "mounted", "whole"}}
+        names = {
+            "secrets": {"named", "mounted", "whole", "pull"},
+            "configmaps": {"named", "mounted", "whole"},
+            "persistentvolumeclaims": {"mounted"},
+        }
         expected = {
             "": False,
             "any": True,
             "own": name == "n" if resource.plural == "nodes" else (namespace, name) == ("ns", "mine"),
             "named": namespace == "ns" and name in names.get(resource.plural, ()),
+            "its own": name == "mine",
+            "claimed or its own": name in ("mine", "mounted"),
             "own lease": namespace == "kube-node-lease" and (verb == "create" or name == "n"),
         }[rule]
-        refusal = node_refusal("n", asked(resource, subresource, verb, namespace, name), pods_of_node)
+        refusal = node_refusal("n", asked(resource, subresource, verb, namespace, name), pods_of_node, volume_named)
         assert (refusal is None) is expected, (subject, verb, namespace, name, refusal)
 
 
@@ -110,13 +131,23 @@ def test_a_node_may_do_what_upstream_lets_it_and_nothing_else(resource: Resource
     ],
 )
 def test_a_refusal_says_why(target: str, reason: str) -> None:
-    assert node_refusal("n", parse_target("GET", target), pods_of_node) == reason
+    assert node_refusal("n", parse_target("GET", target), pods_of_node, volume_named) == reason
 
 
 def test_a_list_of_a_nodes_own_pods_needs_no_name() -> None:
     for selector in ("spec.nodeName%3Dn", "spec.nodeName%3Dn,status.phase!%3DFailed"):
         info = parse_target("GET", f"/api/v1/pods?watch=1&fieldSelector={selector}")
-        assert node_refusal("n", info, pods_of_node) is None
+        assert node_refusal("n", info, pods_of_node, volume_named) is None
+
+
+def test_a_node_lists_the_volumes_that_are_its_directories_and_no_others() -> None:
+    for selector, reason in (
+        ("?labelSelector=podbay.dev/node%3Dn", None),
+        ("?labelSelector=podbay.dev/node%3Dm", "can only get individual resources of this type"),
+        ("", "can only get individual resources of this type"),
+    ):
+        info = parse_target("GET", f"/api/v1/persistentvolumes{selector}")
+        assert node_refusal("n", info, pods_of_node, volume_named) == reason
 
 
 def test_references_are_found_wherever_a_pod_names_them() -> None:

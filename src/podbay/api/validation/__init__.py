@@ -14,15 +14,18 @@ from podbay.api import names
 from podbay.api.errors import Cause
 from podbay.api.resources import Resource
 from podbay.api.validation import (
+    claims,
     configuration,
     events,
     leases,
     namespaces,
     nodes,
+    persistent_volumes,
     pod_templates,
     pods,
     priority_classes,
     runtime_classes,
+    storage_classes,
 )
 from podbay.api.validation.field_errors import invalid_object
 from podbay.api.validation.metadata import validate_metadata, validate_metadata_update
@@ -50,6 +53,10 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
         namespaces.validate_namespace_status_update,
     ),
     ("", "Node"): _Rules(nodes.validate_node, nodes.validate_node_update, nodes.validate_node_update),
+    ("", "PersistentVolume"): _Rules(
+        persistent_volumes.validate_persistent_volume, persistent_volumes.validate_persistent_volume_update
+    ),
+    ("", "PersistentVolumeClaim"): _Rules(claims.validate_claim, claims.validate_claim_update),
     ("", "Pod"): _Rules(pods.validate_pod, pods.validate_pod_update, pods.validate_pod_status_update),
     ("", "PodTemplate"): _Rules(pod_templates.validate_pod_template, pod_templates.validate_pod_template_update),
     ("", "Secret"): _Rules(configuration.validate_secret, configuration.validate_secret_update),
@@ -62,6 +69,9 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ),
     ("scheduling.k8s.io", "PriorityClass"): _Rules(
         priority_classes.validate_priority_class, priority_classes.validate_priority_class_update
+    ),
+    ("storage.k8s.io", "StorageClass"): _Rules(
+        storage_classes.validate_storage_class, storage_classes.validate_storage_class_update
     ),
     ("events.k8s.io", "Event"): _Rules(events.validate_event_v1, events.validate_event_v1_update),
 }

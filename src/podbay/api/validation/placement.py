@@ -30,17 +30,21 @@ def validate_node_affinity(affinity: Mapping[str, Any], path: str) -> list[Cause
     causes = []
     needed = affinity.get(_REQUIRED)
     if needed is not None:
-        here = f"{path}.{_REQUIRED}.nodeSelectorTerms"
-        terms = needed.get("nodeSelectorTerms") or ()
-        if not terms:
-            causes.append(required(here, "must have at least one node selector term"))
-        for i, term in enumerate(terms):
-            causes += _term(term, f"{here}[{i}]", check_values=True)
+        causes += validate_node_selector_terms(needed, f"{path}.{_REQUIRED}")
     for i, term in enumerate(affinity.get(_PREFERRED) or ()):
         here, weight = f"{path}.{_PREFERRED}[{i}]", term.get("weight") or 0
         if not 1 <= weight <= 100:
             causes.append(invalid(f"{here}.weight", weight, "must be in the range 1-100"))
         causes += _term(term.get("preference") or {}, f"{here}.preference", check_values=False)
+    return causes
+
+
+def validate_node_selector_terms(selector: Mapping[str, Any], path: str) -> list[Cause]:
+    """Return what is wrong with a node selector that must select."""
+    here, terms = f"{path}.nodeSelectorTerms", selector.get("nodeSelectorTerms") or ()
+    causes = [] if terms else [required(here, "must have at least one node selector term")]
+    for i, term in enumerate(terms):
+        causes += _term(term, f"{here}[{i}]", check_values=True)
     return causes
 
 

@@ -82,7 +82,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     **_honoured("readinessGates", "activeDeadlineSeconds"),
     "volumes": Fields(
         {
-            **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI", "image"),
+            **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI", "image", "persistentVolumeClaim"),
             "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES}),
             "projected": Fields(
                 {

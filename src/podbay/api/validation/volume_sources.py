@@ -57,7 +57,8 @@ def _empty_dir(source: Source, path: str) -> list[Cause]:
     return [] if valid else [forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")]
 
 
-def _host_path(source: Source, path: str) -> list[Cause]:
+def validate_host_path(source: Source, path: str) -> list[Cause]:
+    """Return what is wrong with a path of the node."""
     where = source.get("path") or ""
     if not where:
         return [required(f"{path}.path")]
@@ -66,6 +67,10 @@ def _host_path(source: Source, path: str) -> list[Cause]:
     if kind is not None and kind not in _HOST_PATH_TYPES:
         causes.append(not_supported(f"{path}.type", kind, _HOST_PATH_TYPES))
     return causes
+
+
+def _claim(source: Source, path: str) -> list[Cause]:
+    return [] if source.get("claimName") else [required(f"{path}.claimName")]
 
 
 def _config_map(source: Source, path: str) -> list[Cause]:
@@ -182,9 +187,10 @@ _PROJECTIONS: Final[Mapping[str, Callable[[Source, str, str], list[Cause]]]] = {
 # In upstream's order: which of several sources of one volume is the first, and so the only one that is looked at.
 _KINDS: Final[Mapping[str, Callable[[Source, str], list[Cause]]]] = {
     "emptyDir": _empty_dir,
-    "hostPath": _host_path,
+    "hostPath": validate_host_path,
     "secret": _secret,
     "downwardAPI": _downward_api,
+    "persistentVolumeClaim": _claim,
     "configMap": _config_map,
     "projected": _projected,
     "image": _image,

@@ -15,10 +15,13 @@ from podbay.api.resources import (
     LEASES,
     NAMESPACES,
     NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
     PODS,
     PRIORITY_CLASSES,
     SECRETS,
     SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
     Resource,
 )
 from podbay.kubectl.errors import CommandError
@@ -119,6 +122,8 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
         from podbay.kubectl.describers.namespaces import describe_namespace
 
         return describe_namespace(obj, now)
+    if resource in (PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
+        return _storage(session, resource, obj, _events(session, obj) if with_events else None, now)
     from podbay.kubectl.describers import configuration
 
     if resource is CONFIG_MAPS:
@@ -132,6 +137,19 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
     from podbay.kubectl.describers.anything import describe_anything
 
     return describe_anything(obj, resource, _events(session, obj) if with_events else None, now)
+
+
+def _storage(session: Session, resource: Resource, obj: Object, events: list[Object] | None, now: datetime) -> str:
+    from podbay.api.volume_binding import claim_names
+    from podbay.kubectl.describers import storage
+
+    if resource is PERSISTENT_VOLUMES:
+        return storage.describe_volume(obj, events, now)
+    if resource is STORAGE_CLASSES:
+        return storage.describe_storage_class(obj, events, now)
+    pods = session.list(PODS, obj["metadata"]["namespace"], {"limit": 500})["items"]
+    users = [pod for pod in pods if obj["metadata"]["name"] in claim_names(pod)]
+    return storage.describe_claim(obj, users, events, now)
 
 
 def _node(session: Session, node: Object, *, with_events: bool, now: datetime) -> str:

@@ -93,7 +93,7 @@ def explain(document: Object, resource: Resource, fields: list[str], *, recursiv
     lines: list[str] = []
     if fields:
         lines += [f"FIELD: {fields[-1]} <{type_of(own, schemas)}>"]
-        lines += _enumeration(inner) or [""]
+        lines += _enumeration(own, inner) or [""]
     lines += ["", "DESCRIPTION:"] if fields else ["DESCRIPTION:"]
     told = own.get("description", "")
     texts = [text for text in dict.fromkeys((told, inner.get("description", "") if inner is not own else "")) if text]
@@ -154,8 +154,8 @@ def _enum_line(indent: str, choices: Sequence[Any]) -> str:
     return f"{indent}enum: {', '.join(shown)}{', ....' if len(choices) > _MOST_CHOICES else ''}"
 
 
-def _enumeration(schema: Object) -> list[str]:
-    choices = schema.get("enum") or ()
+def _enumeration(own: Object, schema: Object) -> list[str]:
+    choices = () if own.get("type") == "array" else schema.get("enum") or ()
     return ["ENUM:", *(f"    {choice}" for choice in choices)] if choices else []
 
 

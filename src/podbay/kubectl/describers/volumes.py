@@ -42,6 +42,11 @@ def _volume(volume: Object) -> list[str] | None:
             f"Path:\t{source.get('path', '')}",
             f"HostPathType:\t{NONE if kind is None else kind}",
         ]
+    if volume.get("persistentVolumeClaim") is not None:
+        source = volume["persistentVolumeClaim"]
+        about = "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"
+        read_only = "true" if source.get("readOnly") else "false"
+        return [f"Type:\t{about}", f"ClaimName:\t{source.get('claimName', '')}", f"ReadOnly:\t{read_only}"]
     if volume.get("downwardAPI") is not None:
         return ["Type:\tDownwardAPI (a volume populated by information about the pod)", "Items:"]
     if volume.get("projected") is not None:

@@ -170,10 +170,13 @@ class Heartbeat:
             await self._rest.create(NODES, wanted)
         except AlreadyExists:
             current = await self._rest.get(NODES, self._config.node_name)
-            labels = current["metadata"].get("labels") or {}
-            missing = {k: v for k, v in wanted["metadata"]["labels"].items() if labels.get(k) != v}
+            missing = {}
+            for part in ("labels", "annotations"):
+                known = current["metadata"].get(part) or {}
+                if lacks := {k: v for k, v in wanted["metadata"][part].items() if known.get(k) != v}:
+                    missing[part] = lacks
             if missing:
-                await self._rest.patch(NODES, self._config.node_name, {"metadata": {"labels": missing}})
+                await self._rest.patch(NODES, self._config.node_name, {"metadata": missing})
             self._written = {"conditions": (current.get("status") or {}).get("conditions") or []}
 
     async def _renew(self) -> None:

@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/reference/node/node-labels/ and /docs/referen
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api.local_path import DIRECTORY
 from podbay.cri.runtime import Image, RuntimeInfo
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.eviction.thresholds import reserved
@@ -39,7 +40,9 @@ def node_object(config: KubeletConfig, machine: Machine) -> Object:
         "kubernetes.io/os": "linux",
         **config.labels,
     }
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": config.node_name, "labels": labels}}
+    annotations = {DIRECTORY: str(config.local_volumes)}
+    metadata = {"name": config.node_name, "labels": labels, "annotations": annotations}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
 
 
 def node_status(

@@ -156,7 +156,7 @@ class NodeReader:
         """Walk what a pod has on disks."""
         uid, volumes = pod["metadata"]["uid"], {}
         for volume in pod["spec"].get("volumes") or ():
-            if volume.get("hostPath") is not None:
+            if volume.get("hostPath") is not None or volume.get("persistentVolumeClaim") is not None:
                 continue  # it is not the pod's alone
             path = self._volume_path(uid, volume)
             try:

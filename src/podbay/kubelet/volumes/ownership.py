@@ -29,6 +29,13 @@ def give_to_group(directory: Path, group: int, *, read_only: bool = False) -> No
             _give(Path(parent, name), group, bits)
 
 
+def is_given(directory: Path, group: int) -> bool:
+    """Tell whether a directory itself looks as if everything in it had been given to a group. Raises OSError."""
+    found = directory.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    return found.st_gid == group and directory_mode(mode) == mode
+
+
 def _give(path: Path, group: int, bits: int) -> None:
     mode = path.lstat().st_mode
     os.lchown(path, -1, group)

@@ -25,6 +25,7 @@ from podbay.kubelet.volumes import (
     secret,
 )
 from podbay.kubelet.volumes.atomic_writer import Payload
+from podbay.kubelet.volumes.claims import ClaimedVolumes
 from podbay.kubelet.volumes.following import Following
 from podbay.kubelet.volumes.needs import Need, needs_of
 from podbay.kubelet.volumes.problem import VolumeProblem, problem_of
@@ -44,7 +45,6 @@ _DIRECTORIES: Final = {
     "projected": "kubernetes.io~projected",
 }
 _ON_DISK: Final = ("configMap",)
-_EVENT: Final = 'MountVolume.SetUp failed for volume "{name}" : {problem}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class _Volume:
     failures: int = 0
     due_s: float = 0.0
     digest: bytes = b""
+    place: Path | None = None  # of a claimed volume
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class PodVolumes:
         pods: Path,
         following: Following,
         tokens: Tokens,
+        claimed: ClaimedVolumes,
         clock: Clock,
         allocatable: Callable[[], Mapping[str, str]],
         *,
@@ -101,6 +103,7 @@ class PodVolumes:
         self._pods = pods
         self._following = following
         self._tokens = tokens
+        self._claimed = claimed
         self._clock = clock
         self._allocatable = allocatable
         self._is_real = is_real
@@ -126,7 +129,8 @@ class PodVolumes:
         # Before anything is followed: what was heard while this waits would be news a second time.
         tokens = {v["name"]: await self._tokens_of(v, pod) for v in volumes if v["name"] not in backing_off}
         self._following.follow(uid, pod["metadata"]["namespace"], needs_of(pod))
-        told, waits = [], list(backing_off.values())
+        problems: list[tuple[str, VolumeProblem]] = []
+        waits = list(backing_off.values())
         for volume in volumes:
             name = volume["name"]
             if name in backing_off:
@@ -143,9 +147,10 @@ class PodVolumes:
                 state.failures += 1
                 waits.append(_RETRY.delay_s(state.failures))
                 state.due_s = now_s + waits[-1]
-                told.append(_EVENT.format(name=name, problem=problem))
-        is_ready = all(known[volume["name"]].is_set_up for volume in volumes)
-        return Outcome(is_ready, tuple(told), min(waits, default=None))
+                problems.append((name, problem))
+        unmounted = [volume["name"] for volume in volumes if not known[volume["name"]].is_set_up]
+        told = tuple(problem.event(name, unmounted) for name, problem in problems)
+        return Outcome(not unmounted, told, min(waits, default=None))
 
     def changed(self, uids: Iterable[str]) -> None:
         """Hear that something has changed that these pods need: what failed is tried again without waiting."""
@@ -158,6 +163,10 @@ class PodVolumes:
         if volume.get("hostPath") is not None:
             return Path(volume["hostPath"]["path"])
         kind = _kind(volume)
+        if kind == "persistentVolumeClaim":
+            place = self._known[uid].volumes[volume["name"]].place
+            assert place is not None  # no container starts before its volumes are set up
+            return place
         return self._pods / uid / "volumes" / _DIRECTORIES[kind] / str(volume["name"])
 
     def sub_paths(self, uid: str) -> Path:
@@ -184,6 +193,10 @@ class PodVolumes:
         kind = _kind(volume)
         if kind == "image":
             return  # it is the runtime's to mount
+        if kind == "persistentVolumeClaim":
+            if not state.is_set_up:
+                state.place = await self._claimed.set_up(volume, pod)
+            return
         if kind in ("hostPath", "emptyDir"):
             if self._is_real and not state.is_set_up:
                 await asyncio.to_thread(self._set_up_plain, volume, pod)
@@ -263,7 +276,9 @@ class PodVolumes:
 
 
 def is_read_only(volume: Object) -> bool:
-    """Tell whether a volume is the kubelet's to write, or an image, and so read-only in every container."""
+    """Tell whether a volume is the kubelet's to write, an image or claimed so: read-only in every container."""
+    if (volume.get("persistentVolumeClaim") or {}).get("readOnly"):
+        return True
     return _kind(volume) in ("configMap", "secret", "downwardAPI", "projected", "image")
 
 

@@ -48,6 +48,7 @@ DOCUMENTS = (
     "apis/authentication.k8s.io/v1",
     "apis/node.k8s.io/v1",
     "apis/scheduling.k8s.io/v1",
+    "apis/storage.k8s.io/v1",
 )
 
 

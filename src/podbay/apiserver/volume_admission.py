@@ -1,0 +1,68 @@
+"""The admission of volumes and of claims to them: default classes, protection, dates, and who may grow.
+
+Takes the stored objects and a new or changed one; changes it in place, or raises Forbidden in upstream's words.
+Invariant: a volume or claim that is stored cannot vanish under those who use it: it is made with a finalizer, which
+only its protection's controller takes away.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ (DefaultStorageClass,
+PersistentVolumeClaimResize, StorageObjectInUseProtection)
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from podbay.api.errors import Forbidden
+from podbay.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES, Resource
+from podbay.api.volume_binding import OLD_CLASS, annotations_of, class_of, default_class, requested
+from podbay.api.volume_protection import FINALIZERS
+from podbay.apiserver.storage.objects import Objects
+from podbay.wire.times import format_time
+
+Object = dict[str, Any]
+
+_NO_RESIZE: Final = (
+    "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+)
+
+
+def admit_volume_create(objects: Objects, resource: Resource, obj: Object, now: datetime) -> None:
+    """Protect a new volume or claim; give a claim that names no class the default one."""
+    finalizer = FINALIZERS.get(resource.plural)
+    if finalizer is None:
+        return
+    finalizers = obj["metadata"].setdefault("finalizers", [])
+    if finalizer not in finalizers:
+        finalizers.append(finalizer)
+    obj["status"] = {"phase": "Pending"}
+    if resource is PERSISTENT_VOLUMES:
+        obj["status"]["lastPhaseTransitionTime"] = format_time(now)
+    elif obj["spec"].get("storageClassName") is None and OLD_CLASS not in annotations_of(obj):
+        entries = objects.cache.of(STORAGE_CLASSES).entries.values()
+        found = default_class([entry.object() for entry in entries])
+        if found:
+            obj["spec"]["storageClassName"] = found
+
+
+def date_phase(resource: Resource, new: Object, old: Object, now: datetime) -> None:
+    """Say of a volume since when its phase is what it is."""
+    if resource is PERSISTENT_VOLUMES and "status" in new:
+        before, status = old.get("status") or {}, new["status"]
+        if status.get("phase") != before.get("phase"):
+            status["lastPhaseTransitionTime"] = format_time(now)
+
+
+def admit_resize(objects: Objects, resource: Resource, new: Object, old: Object) -> None:
+    """Refuse to let a claim grow whose class cannot do that. Raises Forbidden."""
+    if resource is not PERSISTENT_VOLUME_CLAIMS or requested(new) <= requested(old):
+        return
+    name = new["metadata"]["name"]
+    why = _NO_RESIZE
+    if (old.get("status") or {}).get("phase") != "Bound":
+        why = "only bound persistent volume claims can be expanded"
+    else:
+        entry = objects.cache.of(STORAGE_CLASSES).entries.get(objects.key(STORAGE_CLASSES, "", class_of(new)))
+        if entry is not None and entry.object().get("allowVolumeExpansion"):
+            return
+    raise Forbidden(
+        f'persistentvolumeclaims "{name}" is forbidden: {why}',
+        details={"name": name, "kind": PERSISTENT_VOLUME_CLAIMS.plural},
+    )

@@ -1,0 +1,159 @@
+"""Where the volumes let a pod go, and which volumes its claims get there.
+
+Pure. Takes a pod and what there is of claims, volumes and classes; gives why no node will do, why one will not, or what
+has to be written before the pod can be bound to it.
+Invariant: a volume that was promised to one pod's claim in a decision is not promised to another's, although the API
+server does not know of it yet.
+Source: https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode ; upstream's plugins
+VolumeRestrictions and VolumeBinding, whose messages these are.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from podbay.api.volume_binding import (
+    NO_PROVISIONER,
+    ONE_POD,
+    SELECTED_NODE,
+    annotations_of,
+    claim_names,
+    class_of,
+    find_volume,
+    is_bound,
+    is_bound_to,
+    node_can_use,
+    requested,
+    topology_allows,
+    waits_for_consumer,
+)
+from podbay.scheduler.filters import Plugin, Refusal
+from podbay.scheduler.snapshot import NodeState
+
+Object = Mapping[str, Any]
+
+UNBOUND: Final = "pod has unbound immediate PersistentVolumeClaims"
+_ONE_POD: Final = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+_CONFLICT: Final = "node(s) had volume node affinity conflict"
+_NONE: Final = "node(s) didn't find available persistent volumes to bind"
+_MISSING: Final = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+
+
+@dataclass(slots=True)
+class VolumeView:
+    """What is known, by key; and what decisions have promised: volumes to claims, nodes to claims."""
+
+    claims: Mapping[str, Object] = field(default_factory=dict)
+    volumes: Mapping[str, Object] = field(default_factory=dict)
+    classes: Mapping[str, Object] = field(default_factory=dict)
+    promised: dict[str, str] = field(default_factory=dict)
+    selected: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumePlan:
+    """What to write for a node: volumes to bind to claims, and the claims for which a volume has to be made there."""
+
+    pairs: tuple[tuple[Object, Object], ...] = ()
+    made: tuple[Object, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to write."""
+        return bool(self.pairs or self.made)
+
+
+NO_VOLUMES: Final = VolumePlan()
+
+
+class VolumeFilter:
+    """One pod's claims. ``problem`` says why no node will do, if so."""
+
+    def __init__(self, pod: Object, view: VolumeView) -> None:
+        self._view = view
+        self.problem = ""
+        self._bound: list[Object] = []
+        self._waiting: list[Object] = []
+        self._exclusive: set[str] = set()
+        namespace = pod["metadata"]["namespace"]
+        for name in claim_names(pod):
+            key = f"{namespace}/{name}"
+            claim = view.claims.get(key)
+            self.problem = self.problem or _problem(name, claim)
+            if claim is None:
+                continue
+            if ONE_POD in (claim["spec"].get("accessModes") or ()):
+                self._exclusive.add(key)
+            if is_bound(claim):
+                self._bound.append(claim)
+            elif waits_for_consumer(view.classes.get(class_of(claim))) and not claim["spec"].get("volumeName"):
+                self._waiting.append(claim)
+            else:
+                self.problem = self.problem or UNBOUND
+        self._waiting.sort(key=requested)
+
+    def refusal(self, state: NodeState, states: Collection[NodeState]) -> Refusal | None:
+        """Return why a node does not take the pod, or None. ``states`` are all nodes."""
+        if self._exclusive and any(
+            self._exclusive & other.claims for one in states for other in one.pods.values() if other.claims
+        ):
+            return Refusal(Plugin.VOLUME_RESTRICTIONS, (_ONE_POD,), preemptible=True)
+        if not self._bound and not self._waiting:
+            return None
+        reasons = []
+        volumes = [self._view.volumes.get(claim["spec"]["volumeName"]) for claim in self._bound]
+        if None in volumes:
+            reasons.append(_MISSING)
+        elif not all(volume is None or node_can_use(volume, state.node) for volume in volumes):
+            reasons.append(_CONFLICT)
+        if self.plan(state) is None:
+            reasons.append(_NONE)
+        return Refusal(Plugin.VOLUME_BINDING, tuple(reasons)) if reasons else None
+
+    def plan(self, state: NodeState) -> VolumePlan | None:
+        """Return what the claims that wait get on a node, or None if one of them gets nothing."""
+        pairs: list[tuple[Object, Object]] = []
+        made: list[Object] = []
+        taken: set[str] = set()
+        for claim in self._waiting:
+            key = _key(claim)
+            selected = self._view.selected.get(key) or annotations_of(claim).get(SELECTED_NODE)
+            if selected and selected != state.name:
+                return None
+            volume = None if selected else self._volume_for(claim, key, state, taken)
+            if volume is not None:
+                taken.add(volume["metadata"]["name"])
+                pairs.append((volume, claim))
+            elif self._can_be_made(claim, state):
+                made.append(claim)
+            else:
+                return None
+        return VolumePlan(tuple(pairs), tuple(made))
+
+    def _volume_for(self, claim: Object, key: str, state: NodeState, taken: Collection[str]) -> Object | None:
+        free = [
+            volume
+            for name, volume in self._view.volumes.items()
+            if name not in taken and self._view.promised.get(name, key) == key
+        ]
+        return find_volume(claim, free, node=state.node)
+
+    def _can_be_made(self, claim: Object, state: NodeState) -> bool:
+        if any(is_bound_to(volume, claim) for volume in self._view.volumes.values()):
+            return False  # it has its volume, which cannot be used here
+        storage_class = self._view.classes[class_of(claim)]
+        return storage_class["provisioner"] != NO_PROVISIONER and topology_allows(storage_class, state.node)
+
+
+def _problem(name: str, claim: Object | None) -> str:
+    if claim is None:
+        return f'persistentvolumeclaim "{name}" not found'
+    if (claim.get("status") or {}).get("phase") == "Lost":
+        bound = claim["spec"].get("volumeName", "")
+        return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{bound}"'
+    if "deletionTimestamp" in claim["metadata"]:
+        return f'persistentvolumeclaim "{name}" is being deleted'
+    return ""
+
+
+def _key(claim: Object) -> str:
+    return f"{claim['metadata']['namespace']}/{claim['metadata']['name']}"
