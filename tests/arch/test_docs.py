@@ -66,7 +66,7 @@ def problem_of(line: str) -> str:
     if first.startswith("scripts/"):
         return "" if (ROOT / first).exists() else "no such script"
     if first not in OURS:
-        return "" if first in ("alias", "curl", "kubectl", "cd", "pip", "sudo") else f"what is {first}?"
+        return "" if first in ("alias", "cat", "curl", "kubectl", "cd", "kill", "pip", "sudo") else f"what is {first}?"
     if not rest:
         return ""
     command, words = rest[0], rest[1:]
@@ -166,3 +166,11 @@ def test_the_directories_of_the_readme_are_those_of_the_code() -> None:
 def test_the_help_tells_every_command_of_ours() -> None:
     told = set(re.findall(r"^  ([\w-]+)  ", commands._HELP, re.M))
     assert told == set(commands._OWN)
+
+
+def test_the_pages_about_pods_have_the_same_transcripts_in_both_languages() -> None:
+    blocks = [
+        re.findall(r"```console\n(.*?)```", (ROOT / "docs" / name).read_text("utf-8"), re.DOTALL)
+        for name in ("pods.md", "pods.zh-CN.md")
+    ]
+    assert blocks[0] and blocks[0] == blocks[1]

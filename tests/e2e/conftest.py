@@ -9,7 +9,7 @@ import pytest
 
 from podbay.standalone.images.example import build_example
 from tests.e2e.containerd import PrivateContainerd, private_containerd
-from tests.e2e.harness import RealCluster
+from tests.e2e.harness import NEWEST, RealCluster, kubectl_path
 from tests.e2e.images import TESTER, build_tester
 from tests.e2e.node import Node, one_node
 
@@ -51,6 +51,14 @@ def tester(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> st
     build_tester(archive)
     cluster.podbay("image", "import", str(archive), "--name", cluster.name)
     return TESTER
+
+
+@pytest.fixture(scope="session")
+def kubectl_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a directory in which ``kubectl`` is the newest one."""
+    directory = tmp_path_factory.mktemp("bin")
+    (directory / "kubectl").symlink_to(kubectl_path(NEWEST))
+    return directory
 
 
 @pytest.fixture
