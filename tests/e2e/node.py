@@ -20,6 +20,7 @@ from podbay.kubelet.config import KubeletConfig
 from podbay.lib.activity import Activity
 from podbay.lib.clock import RealClock
 from podbay.lib.tasks import TaskScope
+from podbay.standalone.containerd import SANDBOX_IMAGE
 from podbay.store.memory import MemoryStore
 from podbay.wire.http import PeerCertificate
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
@@ -57,6 +58,7 @@ class Node:
             log_root=self.directory / "pods",
             cgroup_parent=self.cgroup,
             resolver=lambda: DnsConfig(servers=["192.0.2.53"], searches=["example.org"]),
+            pinned_images=(SANDBOX_IMAGE,),
             **self._settings,
         )
         rest = Rest(self._transport("system:node:n1", "system:nodes"), "kubelet")

@@ -364,7 +364,7 @@ class FakeRuntime:
         """End the pretence: no timer is left."""
         await self._timers.close()
 
-    def add_image(self, name: str, size_bytes: int = 4096) -> Image:
+    def add_image(self, name: str, size_bytes: int = 4096, *, is_pinned: bool = False) -> Image:
         """Have an image on the node."""
         digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         repository = name.partition("@")[0]
@@ -372,7 +372,9 @@ class FakeRuntime:
         if ":" in tail:
             repository = repository.removesuffix(":" + tail.partition(":")[2])
         tags = () if "@" in name else (name,)
-        image = Image(id=digest, tags=tags, digests=(f"{repository}@{digest}",), size_bytes=size_bytes)
+        image = Image(
+            id=digest, tags=tags, digests=(f"{repository}@{digest}",), size_bytes=size_bytes, is_pinned=is_pinned
+        )
         self._images[digest] = image
         return image
 

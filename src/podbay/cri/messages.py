@@ -223,6 +223,7 @@ def image(message: Any) -> Image:
         size_bytes=message.size,
         uid=message.uid.value if message.HasField("uid") else None,
         username=message.username,
+        is_pinned=message.pinned,
     )
 
 

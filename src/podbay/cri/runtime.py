@@ -248,7 +248,7 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image that is there. Its user is a number, or a name, or not said."""
+    """An image that is there. Its user is a number, or a name, or not said. A pinned one shall not be removed."""
 
     id: str
     tags: Sequence[str] = ()
@@ -256,6 +256,7 @@ class Image:
     size_bytes: int = 0
     uid: int | None = None
     username: str = ""
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

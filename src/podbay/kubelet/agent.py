@@ -8,6 +8,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 """
 
 import asyncio
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from podbay.api.errors import Conflict, NotFound
+from podbay.api.images import parse_image_name
 from podbay.api.resources import CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
@@ -26,6 +28,7 @@ from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.eviction import pressure
 from podbay.kubelet.eviction.watching import Evictions, node_events, node_of
 from podbay.kubelet.hooks import HookRunner
+from podbay.kubelet.image_garbage import ImageGarbage
 from podbay.kubelet.images import Images
 from podbay.kubelet.log_rotation import LogRotation
 from podbay.kubelet.node.heartbeat import Heartbeat
@@ -60,6 +63,8 @@ _LOST_S: Final = 2.0
 _SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
 _HEAR_AGAIN_S: Final = 1.0
+_GARBAGE_S: Final = 60.0
+_SELDOM: Final = 5  # times as long
 _MEND_AGAIN_S: Final = 10.0
 _REMEMBERED: Final = 1000
 _FETCHED: Final = {"configmap": CONFIG_MAPS, "secret": SECRETS, "runtimeclass": RUNTIME_CLASSES}
@@ -98,6 +103,9 @@ class Kubelet:
         self.prober = Prober(Asker(runtime, self.getter, is_real=config.is_real), clock, activity)
         self.status_writer = StatusWriter(rest)
         self.events = EventRecorder(rest, clock, activity, component="kubelet", host=config.node_name)
+        self._image_garbage = ImageGarbage(
+            runtime, config, clock, activity, tell=self._warn, mounted=self._mounted_images
+        )
         self.heartbeat = Heartbeat(rest, runtime, config, self._machine, clock, activity)
         self._following = Following(rest, clock, activity, self._objects_changed)
         self.volumes = PodVolumes(
@@ -119,6 +127,7 @@ class Kubelet:
         self._workers: dict[str, Worker] = {}
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
         self._connections = 0
+        self._has_litter = False
         self._scope = TaskScope()
         self._hooks = hooks or Hooks()
         self._mend_from = 0.0
@@ -159,9 +168,47 @@ class Kubelet:
         await self._source.synced.wait()
         with self.activity.working("sweep"):
             await self._sweep()
+        scope.start(self._collect_garbage(), name="container garbage")
+        if self.config.is_real:
+            scope.start(self._image_garbage.run(), name="image garbage")
         while True:
             await self.clock.sleep(_SAFETY_RELIST_S)
             self._wake_all()
+
+    async def _collect_garbage(self) -> None:
+        """Remove what is dead, again and again: of pods that nobody knows everything, of others what nobody needs.
+
+        A node at rest is looked at seldom: garbage comes of what ends.
+        """
+        seldom = 0
+        while True:
+            await self.clock.sleep(_GARBAGE_S)
+            seldom = (seldom + 1) % _SELDOM
+            if not self._has_litter and seldom:
+                continue
+            self._has_litter = False
+            with self.activity.working("container garbage"):
+                try:
+                    await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids, self)
+                except (RuntimeFailure, OSError) as error:
+                    self._has_litter = True
+                    _log.warning("container garbage collection: %s", error)
+                    self._warn("ContainerGCFailed", str(error))
+
+    def _warn(self, reason: str, message: str) -> None:
+        """Tell a warning about the node."""
+        self.events.event(node_of(self.config), "Warning", reason, message)
+
+    def _mounted_images(self) -> set[str]:
+        """Return the names of the images that pods have as volumes."""
+        named = [
+            volume["image"] for pod in self.pods() for volume in pod["spec"].get("volumes") or () if "image" in volume
+        ]
+        found = set()
+        for volume in named:
+            with contextlib.suppress(ValueError):
+                found.add(str(parse_image_name(volume["reference"])))
+        return found
 
     def measure_with(self, reader: Reader) -> None:
         """Have the node measured by another reader than its own; before it runs."""
@@ -283,14 +330,13 @@ class Kubelet:
         self.files.remove(pod["metadata"]["uid"])
         shutil.rmtree(sandboxes.log_directory(self.config.log_root, pod), ignore_errors=True)
 
-    async def remove_container(self, pod: Mapping[str, Any], container: Container) -> None:
+    async def remove_container(self, uid: str, container: Container) -> None:
         """Remove a container that was superseded, with its log and its last words. Raises RuntimeFailure."""
         await self.runtime.remove_container(container.id)
         self._owners.pop(container.id, None)
         if self.config.is_real:
-            log = sandboxes.log_path(container.name, container.attempt)
-            log_files.remove(sandboxes.log_directory(self.config.log_root, pod) / log)
-            self.files.forget_message(pod["metadata"]["uid"], container.name, container.attempt)
+            log_files.remove(sandboxes.log_of(self.config.log_root, container))
+            self.files.forget_message(uid, container.name, container.attempt)
 
     def _objects_changed(self, uids: Iterable[str]) -> None:
         """Hear that config maps or secrets changed that these pods' volumes take their content from."""
@@ -319,6 +365,7 @@ class Kubelet:
             await worker.run()
         finally:
             if worker.removed:
+                self._has_litter = True
                 self._workers.pop(worker.uid, None)
                 self.images.forget(worker.pod)
                 self._owners = {key: uid for key, uid in self._owners.items() if uid != worker.uid}
@@ -339,6 +386,7 @@ class Kubelet:
                 self.heartbeat.look_again(_LOST_S)  # one that is started again at once was not away
                 continue
             if event.kind != "connected":
+                self._has_litter = True
                 self._scope.start(self._heard(event), name="runtime event")
                 continue
             self._connections += 1
@@ -385,7 +433,7 @@ class Kubelet:
         if not self._source.synced.is_set():
             return
         try:
-            await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids)
+            await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids, self)
         except (RuntimeFailure, OSError) as error:
             _log.warning("sweep: %s", error)
         await self._sweep_runtime()

@@ -22,6 +22,11 @@ class KubeletConfig:
     Every ``container_log_monitor_s`` seconds, logs that have reached
     ``container_log_max_bytes`` (negative: none) are moved aside; ``container_log_max_files`` of a container are kept.
 
+    Of a container that is started again and again, ``max_per_pod_container`` dead ones are kept (upstream has no
+    setting for it any more). When the disk of the images is filled to ``image_gc_high_percent`` (100: never), unused
+    ones are removed until it is filled to ``image_gc_low_percent``, none that came less than
+    ``image_minimum_gc_age_s`` ago, and none of ``pinned_images``.
+
     Raises ValueError if something cannot be so.
     """
 
@@ -56,6 +61,12 @@ class KubeletConfig:
     container_log_max_bytes: int = 10 << 20
     container_log_max_files: int = 5
     container_log_monitor_s: float = 10.0
+    max_per_pod_container: int = 1
+    image_gc_high_percent: int = 85
+    image_gc_low_percent: int = 80
+    image_minimum_gc_age_s: float = 120.0
+    image_gc_period_s: float = 300.0
+    pinned_images: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be so."""

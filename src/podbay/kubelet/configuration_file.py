@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
 
 from typing import Any, Final
 
+from podbay.api.quantity import Quantity
 from podbay.kubelet.eviction.thresholds import parse_thresholds
 from podbay.wire import yaml
 from podbay.wire.durations import parse_duration
@@ -15,18 +16,27 @@ _API: Final = "kubelet.config.k8s.io/v1beta1"
 _KIND: Final = "KubeletConfiguration"
 _FIELDS: Final[dict[str, tuple[str, type]]] = {
     "allowedUnsafeSysctls": ("allowed_unsafe_sysctls", list),
+    "containerLogMaxFiles": ("container_log_max_files", int),
+    "containerLogMaxSize": ("container_log_max_bytes", str),
+    "containerLogMonitorInterval": ("container_log_monitor_s", str),
     "evictionHard": ("eviction_hard", dict),
     "evictionMaxPodGracePeriod": ("eviction_max_pod_grace_period_s", int),
     "evictionMinimumReclaim": ("eviction_minimum_reclaim", dict),
     "evictionPressureTransitionPeriod": ("eviction_pressure_transition_period_s", str),
     "evictionSoft": ("eviction_soft", dict),
     "evictionSoftGracePeriod": ("eviction_soft_grace_period", dict),
+    "imageGCHighThresholdPercent": ("image_gc_high_percent", int),
+    "imageGCLowThresholdPercent": ("image_gc_low_percent", int),
+    "imageMinimumGCAge": ("image_minimum_gc_age_s", str),
     "maxParallelImagePulls": ("max_parallel_image_pulls", int),
     "maxPods": ("max_pods", int),
     "runtimeRequestTimeout": ("runtime_request_timeout_s", str),
     "serializeImagePulls": ("serialize_image_pulls", bool),
 }
 _INVALID: Final = "invalid configuration: "
+_LEAST_MONITOR_S: Final = 3.0
+_HIGH: Final = 85
+_LOW: Final = 80
 
 
 def parse_kubelet_configuration(text: str) -> dict[str, Any]:
@@ -66,6 +76,7 @@ def _check(found: dict[str, Any]) -> None:
     _check_evictions(found)
     if not all(isinstance(name, str) for name in found.get("allowed_unsafe_sysctls", ())):
         raise ValueError("allowedUnsafeSysctls has a value of another type than str")
+    _check_garbage(found)
     if "runtime_request_timeout_s" in found:
         found["runtime_request_timeout_s"] = parse_duration(found["runtime_request_timeout_s"])
         if found["runtime_request_timeout_s"] <= 0:
@@ -90,3 +101,34 @@ def _check_evictions(found: dict[str, Any]) -> None:
         found[name] = parse_duration(found[name])
         if found[name] < 0:
             raise ValueError(f"{_INVALID}evictionPressureTransitionPeriod must not be negative")
+
+
+def _check_garbage(found: dict[str, Any]) -> None:
+    """Look at what is said of logs and of images that nobody uses."""
+    if "container_log_max_bytes" in found:
+        text = found["container_log_max_bytes"]
+        try:
+            found["container_log_max_bytes"] = Quantity.parse(text).value
+        except ValueError as error:
+            raise ValueError(f'failed to parse container log max size "{text}": {error}') from None
+    if found.get("container_log_max_files", 2) <= 1:
+        raise ValueError(f"invalid MaxFiles {found['container_log_max_files']}, must be > 1")
+    for attribute in ("container_log_monitor_s", "image_minimum_gc_age_s"):
+        if attribute in found:
+            found[attribute] = parse_duration(found[attribute])
+    if found.get("container_log_monitor_s", _LEAST_MONITOR_S) < _LEAST_MONITOR_S:
+        raise ValueError(
+            f"{_INVALID}containerLogMonitorInterval must be a positive time duration greater than or equal to 3s"
+        )
+    high, low = found.get("image_gc_high_percent", _HIGH), found.get("image_gc_low_percent", _LOW)
+    for percent, name in (
+        (high, "imageGCHighThresholdPercent (--image-gc-high-threshold)"),
+        (low, "imageGCLowThresholdPercent (--image-gc-low-threshold)"),
+    ):
+        if not 0 <= percent <= 100:
+            raise ValueError(f"{_INVALID}{name} {percent} must be between 0 and 100, inclusive")
+    if low >= high:
+        raise ValueError(
+            f"{_INVALID}imageGCLowThresholdPercent (--image-gc-low-threshold) {low} must be less than"
+            f" imageGCHighThresholdPercent (--image-gc-high-threshold) {high}"
+        )

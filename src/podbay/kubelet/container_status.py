@@ -79,6 +79,8 @@ def container_status(
             status["state"] = state
             if previous is not None:
                 status["lastState"] = _state(previous, about)
+            elif old is not None and old.get("containerID") == status["containerID"]:
+                status["lastState"] = old.get("lastState") or {}  # the runtime has forgotten it
         _judge(kind, container, status, newest, about)
         return status
     if old is None or not old.get("containerID"):

@@ -17,8 +17,8 @@ from typing import Final
 from podbay.cri.runtime import Container, ContainerState, Runtime, RuntimeFailure
 from podbay.kubelet import log_files
 from podbay.kubelet.config import KubeletConfig
-from podbay.kubelet.observed import POD_NAME, POD_NAMESPACE, POD_UID
-from podbay.kubelet.sandboxes import log_directory, log_path
+from podbay.kubelet.observed import POD_UID
+from podbay.kubelet.sandboxes import log_of
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 
@@ -61,7 +61,7 @@ class LogRotation:
                     _log.warning("rotating the log of container %s: %s", container.id, error)
 
     async def _look(self, container: Container) -> None:
-        log = self._path(container)
+        log = log_of(self._config.log_root, container)
         if not log.parent.is_dir():
             return
         if not log.exists():
@@ -89,17 +89,6 @@ class LogRotation:
             if not log.exists():
                 moved.rename(log)
             raise
-
-    def _path(self, container: Container) -> Path:
-        labels = container.labels
-        metadata = {
-            "namespace": labels.get(POD_NAMESPACE, ""),
-            "name": labels.get(POD_NAME, ""),
-            "uid": labels[POD_UID],
-        }
-        return log_directory(self._config.log_root, {"metadata": metadata}) / log_path(
-            container.name, container.attempt
-        )
 
     def _unfinished(self) -> set[Path]:
         return {path.with_name(path.name + log_files.UNFINISHED) for path in self._waiting}

@@ -11,6 +11,7 @@ from typing import Any
 
 from podbay.api.pod_containers import lasting_containers
 from podbay.cri.runtime import (
+    Container,
     ContainerConfig,
     ContainerSecurity,
     DnsConfig,
@@ -32,6 +33,13 @@ def log_directory(root: Path, pod: Mapping[str, Any]) -> Path:
     """Return where a pod's logs are."""
     metadata = pod["metadata"]
     return root / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+
+
+def log_of(root: Path, container: Container) -> Path:
+    """Return a container's log, from the labels that it was made with."""
+    labels = container.labels
+    directory = f"{labels.get(POD_NAMESPACE, '')}_{labels.get(POD_NAME, '')}_{labels.get(POD_UID, '')}"
+    return root / directory / log_path(container.name, container.attempt)
 
 
 def log_path(name: str, attempt: int) -> str:

@@ -3,7 +3,7 @@
 Takes what runs; returns when it has ended. Meanwhile the pod's status is kept up, and a grace period that is shortened
 takes effect at once.
 Invariant: no container has longer than the grace period, however much of it goes by before it is asked to end; but
-two seconds of a longer one are always left. One that will not stop keeps neither the others nor the sandbox from it.
+two seconds are always left. One that will not stop keeps neither the others nor the sandbox from it.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination ; upstream's killContainer and
 terminationOrdering.
 """
@@ -118,9 +118,7 @@ class Stopper:
         was_woken = False
         async with TaskScope() as scope:
             tasks = [
-                scope.start(
-                    outcome(self._end(container, message, deadline, grace_s, turns, patience)), name="stop container"
-                )
+                scope.start(outcome(self._end(container, message, deadline, turns, patience)), name="stop container")
                 for container, message in stops
             ]
             while pending := [task for task in tasks if not task.done()]:
@@ -156,7 +154,6 @@ class Stopper:
         container: Container,
         message: str,
         deadline: Deadline,
-        grace_s: float,
         turns: "Turns",
         patience: "Patience",
     ) -> None:
@@ -167,7 +164,7 @@ class Stopper:
             await self._before_stop(container, deadline, patience)
             if turns.must_wait(container.name):
                 await deadline.wait_for(turns.wait(container.name), patience)
-            await self._ask(container, deadline, grace_s, patience)
+            await self._ask(container, deadline, patience)
         finally:
             turns.over(container.name)
             patience.leave()
@@ -188,13 +185,12 @@ class Stopper:
             _log.info("pod %s: %s", pod["metadata"]["name"], error)
             self._worker.tell_of(container.name, "Warning", "FailedPreStopHook", "PreStopHook failed")
 
-    async def _ask(self, container: Container, deadline: Deadline, grace_s: float, patience: "Patience") -> None:
+    async def _ask(self, container: Container, deadline: Deadline, patience: "Patience") -> None:
         """Ask a container to end, and again when it has less time than it was told."""
         runtime = self._kubelet.runtime
         async with TaskScope() as scope:
             while True:
-                allowed_s = min(grace_s, self._worker.grace_s()) if self._worker.ending.is_set() else grace_s
-                given_s = float(max(math.ceil(deadline.left_s()), min(_LEAST_S, allowed_s)))
+                given_s = float(max(math.ceil(deadline.left_s()), _LEAST_S))
                 stopping = scope.start(outcome(runtime.stop_container(container.id, given_s)), name="ask to end")
                 shorter = scope.start(deadline.moved(), name="less time")
                 with patience.waiting():

@@ -317,7 +317,7 @@ class Worker:
             again += [outcome.retry_s] if outcome.retry_s is not None else []
         for container in seen.containers:
             if container.id in todo.remove:
-                await self._kubelet.remove_container(self.pod, container)
+                await self._kubelet.remove_container(self.uid, container)
                 self._messages.pop(container.id, None)
         if todo.is_over:
             await self._finish(seen)

@@ -104,6 +104,7 @@ class Node:
             log_root=place.log / "pods",
             cgroup_parent=place.cgroup,
             has_apparmor=has_apparmor(),
+            pinned_images=(SANDBOX_IMAGE,),
             api_host=self._api_host,
             api_port=self._settings.port,
             resolver=lambda: DnsConfig(**network.resolver()),

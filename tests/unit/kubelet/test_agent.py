@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from podbay.api.resources import LEASES, NODES, PODS
+from podbay.api.resources import EVENTS, LEASES, NODES, PODS
 from podbay.cri.runtime import Container, ContainerState, DnsConfig, Mount, RuntimeEvent, RuntimeHandler, UserNamespace
 from podbay.kubelet.agent import Kubelet
 from podbay.kubelet.config import KubeletConfig
@@ -108,10 +108,45 @@ async def test_crashes_back_off_from_ten_seconds_to_five_minutes(home: House) ->
     )
 
 
-async def test_the_runtime_keeps_the_last_two_incarnations(home: House) -> None:
+async def test_the_runtime_keeps_the_last_two_incarnations_and_after_a_while_one(home: House) -> None:
     await home.run(pod(command=["false"]))
-    await home.pass_time(200)
+    await home.pass_time(155)
     assert sorted(c.attempt for c in await home.runtime.containers()) == [4, 5]
+    before = await home.status()
+    await home.pass_time(45)
+    assert sorted(c.attempt for c in await home.runtime.containers()) == [5]
+    assert await home.status() == before
+
+
+async def test_what_was_told_of_a_container_outlives_its_removal(home: House) -> None:
+    await home.run(pod(command=["sh", "-c", "sleep 3; exit 1"]))
+    await home.pass_time(4)
+    await home.pass_time(70)
+    [container] = await home.runtime.containers()
+    assert container.state is ContainerState.EXITED
+    assert (await home.container())["restartCount"] == container.attempt > 0
+
+
+async def test_a_superseded_sandbox_goes_once_nothing_is_in_it(home: House) -> None:
+    await home.run(pod())
+    [first] = await home.runtime.sandboxes()
+    home.runtime.end_sandbox(first.id)
+    await home.pass_time(1)
+    assert len(await home.runtime.sandboxes()) == 2
+    [new] = [s for s in await home.runtime.sandboxes() if s.ready]
+    home.runtime.end_sandbox(new.id)
+    await home.pass_time(130)
+    sandboxes = await home.runtime.sandboxes()
+    assert first.id not in [s.id for s in sandboxes]
+    assert sorted(s.attempt for s in sandboxes) == [1, 2]
+
+
+async def test_a_runtime_that_does_not_tell_what_it_has_is_told_of(home: House) -> None:
+    await home.run(pod(command=["sleep", "50"]))
+    home.runtime.fail("sandboxes", "UNKNOWN", "no", times=100)
+    await home.pass_time(61)
+    told = (await home.admin.list(EVENTS, namespace="default"))["items"]
+    assert ("ContainerGCFailed", "rpc error: code = Unknown desc = no") in [(e["reason"], e["message"]) for e in told]
 
 
 async def test_a_container_out_of_memory_is_called_so(home: House) -> None:
@@ -140,6 +175,8 @@ async def test_a_shorter_grace_takes_effect_at_once(home: House) -> None:
     await home.delete(grace_s=600)
     await home.pass_time(2)
     await home.delete(grace_s=1)
+    await home.pass_time(1)
+    assert not await home.is_gone()  # two seconds are the least
     await home.pass_time(1)
     assert await home.is_gone()
 
@@ -352,8 +389,6 @@ async def test_a_container_that_was_superseded_takes_its_log_and_its_last_words_
     made = House()
     config = KubeletConfig(node_name=NODE, address="192.0.2.1", root=tmp_path / "kubelet", log_root=tmp_path / "logs")
     kubelet = Kubelet(made.admin, made.runtime, config, made.clock, made.activity, MACHINE)
-    crashing = pod()
-    crashing["metadata"]["uid"] = "u"
     logs = tmp_path / "logs" / "default_p_u" / "main"
     words = tmp_path / "kubelet" / "pods" / "u" / "containers" / "main"
     for directory in (logs, words):
@@ -361,8 +396,11 @@ async def test_a_container_that_was_superseded_takes_its_log_and_its_last_words_
     for attempt in (0, 1):
         (logs / f"{attempt}.log").touch()
         (words / str(attempt)).touch()
-    first = Container(id="c", sandbox_id="s", name="main", attempt=0, state=ContainerState.EXITED, created_at=1)
-    await kubelet.remove_container(crashing, first)
+    labels = {"io.kubernetes.pod.name": "p", "io.kubernetes.pod.namespace": "default", "io.kubernetes.pod.uid": "u"}
+    first = Container(
+        id="c", sandbox_id="s", name="main", attempt=0, state=ContainerState.EXITED, created_at=1, labels=labels
+    )
+    await kubelet.remove_container("u", first)
     assert "remove_container" in made.runtime.calls
     assert [path.name for path in (*logs.iterdir(), *words.iterdir())] == ["1.log", "1"]
     await made.store.close()

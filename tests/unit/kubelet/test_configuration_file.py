@@ -26,6 +26,10 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
          {"eviction_soft": {"memory.available": "1Gi"}, "eviction_soft_grace_period": {"memory.available": "1m"}}),
         ("evictionMinimumReclaim: {nodefs.available: 1Gi}\nevictionMaxPodGracePeriod: 5",
          {"eviction_minimum_reclaim": {"nodefs.available": "1Gi"}, "eviction_max_pod_grace_period_s": 5}),
+        ("containerLogMaxSize: 1Mi\ncontainerLogMaxFiles: 3\ncontainerLogMonitorInterval: 5s",
+         {"container_log_max_bytes": 1 << 20, "container_log_max_files": 3, "container_log_monitor_s": 5}),
+        ("imageGCHighThresholdPercent: 50\nimageGCLowThresholdPercent: 40\nimageMinimumGCAge: 0s",
+         {"image_gc_high_percent": 50, "image_gc_low_percent": 40, "image_minimum_gc_age_s": 0}),
         ("allowedUnsafeSysctls: [net.core.somaxconn]", {"allowed_unsafe_sysctls": ["net.core.somaxconn"]}),
     ],
 )  # fmt: skip
@@ -68,6 +72,23 @@ def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
         (
             f"{HEAD}evictionPressureTransitionPeriod: -1s",
             "invalid configuration: evictionPressureTransitionPeriod must not be negative",
+        ),
+        (f"{HEAD}containerLogMaxSize: much", 'failed to parse container log max size "much": '),
+        (f"{HEAD}containerLogMaxFiles: 1", "invalid MaxFiles 1, must be > 1"),
+        (
+            f"{HEAD}containerLogMonitorInterval: 2s",
+            "invalid configuration: containerLogMonitorInterval must be a positive time duration greater than or equal"
+            " to 3s",
+        ),
+        (
+            f"{HEAD}imageGCHighThresholdPercent: 101",
+            "invalid configuration: imageGCHighThresholdPercent (--image-gc-high-threshold) 101 must be between 0 and"
+            " 100, inclusive",
+        ),
+        (
+            f"{HEAD}imageGCHighThresholdPercent: 80",
+            "invalid configuration: imageGCLowThresholdPercent (--image-gc-low-threshold) 80 must be less than"
+            " imageGCHighThresholdPercent (--image-gc-high-threshold) 80",
         ),
         (f"{HEAD}allowedUnsafeSysctls: [1]", "allowedUnsafeSysctls has a value of another type than str"),
     ],
