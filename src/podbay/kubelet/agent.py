@@ -28,7 +28,7 @@ from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.eviction import pressure
 from podbay.kubelet.eviction.watching import Evictions, node_events, node_of
 from podbay.kubelet.hooks import HookRunner
-from podbay.kubelet.image_garbage import ImageGarbage
+from podbay.kubelet.image_garbage import ImageGarbage, ImageGarbageFailure
 from podbay.kubelet.images import Images
 from podbay.kubelet.log_rotation import LogRotation
 from podbay.kubelet.node.heartbeat import Heartbeat
@@ -231,6 +231,14 @@ class Kubelet:
     def tell_of_node(self, kind: str, reason: str, message: str) -> None:
         """Record an event about the node."""
         self.events.event(node_of(self.config), kind, reason, message)
+
+    async def remove_litter(self) -> None:
+        """Remove dead containers, and images that nobody uses."""
+        try:
+            await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids, self)
+            await self._image_garbage.remove_unused()
+        except (RuntimeFailure, ImageGarbageFailure, OSError) as error:
+            _log.warning("removing litter: %s", error)
 
     def _pressures_changed(self, pressures: Sequence[str]) -> None:
         """Hear under which pressures the node is now."""

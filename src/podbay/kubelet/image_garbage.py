@@ -10,6 +10,7 @@ ImageGCManager and StartGarbageCollection.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,12 @@ class ImageGarbage:
             )
             self._tell("FreeDiskSpaceFailed", message)
             raise ImageGarbageFailure(message)
+
+    async def remove_unused(self) -> None:
+        """Remove every image that nobody uses and that is old enough. Raises ImageGarbageFailure, RuntimeFailure."""
+        now = self._clock.monotonic()
+        await self._look(now)
+        await self._free(sys.maxsize, now)
 
     async def _filesystem(self) -> Filesystem:
         place = await self._runtime.image_filesystem()

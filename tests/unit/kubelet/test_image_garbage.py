@@ -187,3 +187,14 @@ async def test_a_high_threshold_of_100_turns_it_off() -> None:
     await disk.later()
     await disk.garbage.collect()
     assert await disk.names() == ["idle"]
+
+
+async def test_all_that_is_unused_can_be_asked_to_go_but_what_came_just_now() -> None:
+    disk = Disk()
+    for name in ("idle", "used"):
+        disk.runtime.add_image(name, 10)
+    await disk.use("used")
+    await disk.later()
+    disk.runtime.add_image("fresh", 10)
+    await disk.garbage.remove_unused()
+    assert await disk.names() == ["fresh", "used"]

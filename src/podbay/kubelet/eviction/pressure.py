@@ -36,6 +36,10 @@ class Pressure:
         asking = sorted(self._met, key=lambda each: each.resource != "memory")
         return asking, tuple(sorted(self._last))
 
+    def is_relieved(self, seen: Mapping[str, Observation]) -> bool:
+        """Tell whether nothing is low any more, also with what has to be reclaimed at least."""
+        return not crossed(self._thresholds, seen, with_reclaim=True)
+
 
 def refusal(pod: Pod, conditions: Sequence[str]) -> tuple[str, str] | None:
     """Return why a node under pressure takes no such pod, as (reason, message), or None."""

@@ -3,7 +3,8 @@
 Takes the kubelet's workers and what was measured; ends pods through their workers, who tell why, and says under which
 pressures the node is.
 Invariant: a pod that the cluster cannot do without is never evicted; for the node's sake one pod goes at a time, and
-nobody goes for something that was not measured; disks are walked only while somebody is limited or the disk is low.
+nobody goes for something that was not measured, or that removing litter has mended; disks are walked only while
+somebody is limited or the disk is low.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/ ; upstream's eviction manager.
 """
 
@@ -46,6 +47,9 @@ class Surroundings(Protocol):
 
     def tell_of_node(self, kind: str, reason: str, message: str) -> None:
         """Record an event about the node."""
+
+    async def remove_litter(self) -> None:
+        """Remove dead containers, and images that nobody uses."""
 
 
 class Evictions:
@@ -108,7 +112,14 @@ class Evictions:
     async def _relieve(self, threshold: Threshold, candidates: Mapping[str, Worker]) -> None:
         """Evict one pod, the one that goes first."""
         self._kubelet.tell_of_node("Warning", "EvictionThresholdMet", f"Attempting to reclaim {threshold.resource}")
-        sample = await self._stats.current(disks=threshold.condition == "DiskPressure")
+        is_disk = threshold.condition == "DiskPressure"
+        sample = await self._stats.current(disks=is_disk)
+        # Where images are elsewhere, what they leave is no help to the node's own disk.
+        if is_disk and (threshold.signal.startswith("imagefs.") or not sample.node.has_own_image_filesystem):
+            await self._kubelet.remove_litter()
+            sample = await self._stats.fresh(disks=True)
+            if self._pressure.is_relieved(observations(sample)):
+                return
         running = [each for each in sample.pods if each.uid in candidates and each.containers]
         order = ranking.ranked(running, threshold, has_own_image_filesystem=sample.node.has_own_image_filesystem)
         for each in order:

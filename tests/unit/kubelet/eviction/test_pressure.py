@@ -50,6 +50,8 @@ def test_what_has_been_asked_for_goes_on_until_enough_is_reclaimed() -> None:
     found = pressure({"nodefs.available": "100"}, reclaim={"nodefs.available": "50"})
     assert len(found.update(seen(disk=1), 0.0)[0]) == 1
     assert len(found.update(seen(disk=120), 10.0)[0]) == 1
+    assert not found.is_relieved(seen(disk=120))
+    assert found.is_relieved(seen(disk=150))
     assert found.update(seen(disk=150), 20.0)[0] == []
 
 

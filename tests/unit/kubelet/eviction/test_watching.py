@@ -140,6 +140,24 @@ async def test_a_node_low_on_memory_refuses_pods_that_ask_for_none(home: House, 
     assert status["message"] == "Pod was rejected: The node had condition: [MemoryPressure]. "
 
 
+async def test_a_disk_that_litter_filled_is_cleaned_and_nobody_goes(
+    home: House, reader: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned: list[str] = []
+
+    async def remove_litter() -> None:
+        cleaned.append("all")
+        reader.disk = DISK
+
+    monkeypatch.setattr(home.kubelet, "remove_litter", remove_litter)
+    await home.run(pod())
+    reader.disk = replace(DISK, available_bytes=5 << 30)
+    await home.pass_time(35)
+    assert cleaned == ["all"]
+    assert (await home.status())["phase"] == "Running"
+    assert (await pressures(home))["DiskPressure"][0] == "True"
+
+
 async def test_a_node_low_on_disk_lets_the_largest_go(home: House, reader: Measured) -> None:
     await home.run(pod())
     reader.disk = replace(DISK, available_bytes=5 << 30)
