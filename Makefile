@@ -1,5 +1,5 @@
 # The two commands: `make demo` and `make test`. Both set up what they need.
-.PHONY: setup test test-fast coverage demo lint bench
+.PHONY: setup test test-fast coverage demo lint bench chaos
 export PYTHONDONTWRITEBYTECODE :=
 
 setup:
@@ -18,6 +18,9 @@ coverage: setup
 
 demo: setup
 	@scripts/demo
+
+chaos: setup
+	@CHAOS_S=$${CHAOS_S:-600} .venv/bin/pytest -q -s tests/e2e/test_chaos.py
 
 bench: setup
 	@.venv/bin/python -m bench

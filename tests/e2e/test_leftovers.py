@@ -82,6 +82,7 @@ async def test_kills_in_the_middle_leave_nothing_and_touch_nothing_that_runs(con
             pid=containerd.pid,
             oci_runtime=oci_runtime_path(),
             cgroup=f"/{containerd.bridge}",
+            patience_s=120.0,
         )
         removed = await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
         try:

@@ -59,6 +59,7 @@ _log = logging.getLogger(__name__)
 _SAFETY_RELIST_S: Final = 300.0
 _SUBSCRIBED_S: Final = 1.0
 _LATE_S: Final = 10.0
+_ABANDONED_S: Final = 60.0
 _LOST_S: Final = 2.0
 _SANDBOXES_AT_ONCE: Final = 8  # more only slow each other down, until the runtime's patience ends
 _PULLED_S: Final = 1.0
@@ -408,13 +409,15 @@ class Kubelet:
     async def _look_again(self) -> None:
         """Look once more soon after connecting: the runtime does not say when the subscription has begun to hold.
 
-        And sweep once more a little later, for what a killed runtime's children were still making.
+        And sweep a little later, for what a killed runtime's children were still making; and once more when nobody
+        waits any more for what they may have made after the runtime was back.
         """
         await self.clock.sleep(_SUBSCRIBED_S)
         self._wake_all()
-        await self.clock.sleep(_LATE_S)
-        with self.activity.working("sweep"):
-            await self._sweep_runtime()
+        for later_s in (_LATE_S, self.config.runtime_request_timeout_s + _ABANDONED_S):
+            await self.clock.sleep(later_s)
+            with self.activity.working("sweep"):
+                await self._sweep_runtime()
 
     async def _heard(self, event: RuntimeEvent) -> None:
         with self.activity.working("runtime event"):

@@ -4,7 +4,8 @@ Takes one containerd's directories and what CRI lists; acts on processes, mounts
 while it makes a sandbox forgets it, and no later start of it cleans that up. Its children may go on for a moment: what
 they leave late is for the next sweep.
 Invariant: only what is older than the running containerd is touched, or what it cannot be making now (a shim has a
-bundle before it starts); and only what lies under this containerd's own directories, or names its socket.
+bundle before it starts, and whoever asks for a sandbox has only so much patience); and only what lies under this
+containerd's own directories, or names its socket.
 Source: https://github.com/containerd/containerd/blob/main/runtime/v2/README.md ; the host-local CNI plugin.
 """
 
@@ -39,6 +40,7 @@ class ContainerdPlace:
     """One containerd: its state directory, its socket, where host-local keeps addresses, its pid, runc or crun.
 
     ``oci_root`` is where runc or crun keeps its state, ``cgroup`` the parent of the cgroups of pods.
+    ``patience_s`` is how long the making of a sandbox takes at most.
     """
 
     state: Path
@@ -48,6 +50,7 @@ class ContainerdPlace:
     oci_runtime: str
     oci_root: Path = _RUNC_ROOT
     cgroup: str
+    patience_s: float
 
 
 def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
@@ -55,7 +58,7 @@ def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
 
     Returns what was removed. Blocking. Raises OSError only if containerd has gone meanwhile.
     """
-    since = _started_s(place.pid)
+    since = max(_started_s(place.pid), time.time() - place.patience_s)
     removed = [f"shim {pid}" for pid in _sweep_shims(place, known, since)]
     removed += [f"task {key}" for key in _sweep_tasks(place, known, since)]
     removed += [f"network namespace {name}" for name in _sweep_network_namespaces(place, since)]

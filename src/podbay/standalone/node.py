@@ -36,6 +36,7 @@ from podbay.standalone.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_SPARE_S: Final = 30.0  # a call that nobody waits for any more takes a moment to end
 _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 
 
@@ -76,7 +77,7 @@ class Node:
             activity,
             hooks=Hooks(
                 network_up=self._network_up(rest, cri, activity),
-                sweep_runtime=lambda: self._runtime.sweep(cri),
+                sweep_runtime=lambda: self._runtime.sweep(cri, patience_s + _SPARE_S),
                 mend_sandboxes=self._mend_sandboxes,
             ),
         )

@@ -41,8 +41,11 @@ class NodeRuntime(Protocol):
     async def keep_running(self) -> None:
         """Start it again whenever it ends, if that is ours to do. Until cancelled."""
 
-    async def sweep(self, runtime: Runtime) -> None:
-        """Remove what it left behind when it was killed. Raises RuntimeFailure, OSError."""
+    async def sweep(self, runtime: Runtime, patience_s: float) -> None:
+        """Remove what it left behind when it was killed. Raises RuntimeFailure, OSError.
+
+        ``patience_s`` is how long whoever asks for a sandbox waits for it.
+        """
 
     async def import_archive(self, archive: Path) -> None:
         """Load an image archive. Raises ClusterError."""
@@ -83,7 +86,7 @@ class PrivateRuntime:
                 _log.error("%s", error)
                 await self._clock.sleep(1.0)
 
-    async def sweep(self, runtime: Runtime) -> None:
+    async def sweep(self, runtime: Runtime, patience_s: float) -> None:
         """Remove what a killed containerd left behind. Raises RuntimeFailure, OSError."""
         pid = processes.running(self._place.containerd_pid)
         if pid is None:
@@ -97,6 +100,7 @@ class PrivateRuntime:
             oci_runtime=oci_runtime_path(self._settings.oci_runtime),
             oci_root=self._place.run / "oci" / "k8s.io",
             cgroup=self._place.cgroup,
+            patience_s=patience_s,
         )
         await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
 
@@ -136,7 +140,7 @@ class GivenRuntime:
                 _log.warning("the runtime at %s ended: whoever started it has to start it again", self.endpoint)
             await self._clock.sleep(1.0)
 
-    async def sweep(self, runtime: Runtime) -> None:
+    async def sweep(self, runtime: Runtime, patience_s: float) -> None:
         """Leave what is its own to it."""
 
     async def import_archive(self, archive: Path) -> None:
