@@ -22,10 +22,44 @@ def watched(cluster: RealCluster, name: str) -> Iterator[list[Pod]]:
         finally:
             process.terminate()
             text = process.stdout.read() if process.stdout else ""
+    seen += whole_documents(text)
+
+
+def whole_documents(text: str) -> list[Any]:
+    """Return the JSON objects written one after another; of a writer that was ended, the last may be cut off.
+
+    Raises ValueError if a document is broken otherwise: what was written whole is never lost.
+    """
+    found: list[Any] = []
     decoder, at = json.JSONDecoder(), 0
     while (at := _skip(text, at)) < len(text):
-        value, at = decoder.raw_decode(text, at)
-        seen.append(value)
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError:
+            if text[at] == "{" and _is_cut_off(text[at:]):
+                return found
+            raise
+        found.append(value)
+    return found
+
+
+def _is_cut_off(text: str) -> bool:
+    """Tell whether an object's first bracket is never closed, strings aside."""
+    depth, in_string, escaped = 0, False, False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif in_string:
+            escaped, in_string = character == "\\", character != '"'
+        elif character == '"':
+            in_string = True
+        elif character in "{[":
+            depth += 1
+        elif character in "]}":
+            depth -= 1
+            if depth == 0:
+                return False
+    return True
 
 
 def _skip(text: str, at: int) -> int:
