@@ -3,8 +3,10 @@
 Takes the kubelet's client, its configuration and the runtime; writes the Node and its Lease. It looks at the runtime
 when somebody says that there is something to see, and once a minute for what nobody tells.
 Invariant: the node's status is written when something in it changed, and every five minutes at the least; an idle node
-writes only its lease. A node that somebody deleted is registered again at once.
-Source: https://kubernetes.io/docs/concepts/architecture/nodes/#heartbeats
+writes only its lease. A node that somebody deleted is registered again at once. Extended resources in its capacity are
+others': never written over, in allocatable as in capacity, and 0 after a new kubelet has found its node there.
+Source: https://kubernetes.io/docs/concepts/architecture/nodes/#heartbeats ; for extended resources, upstream's
+pkg/kubelet/kubelet_node_status.go and pkg/kubelet/nodestatus/setters.go.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from podbay.api.errors import AlreadyExists, NotFound, StatusError
 from podbay.api.resources import LEASES, NODES
+from podbay.api.validation.resource_requirements import is_extended
 from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
@@ -57,6 +60,9 @@ class Heartbeat:
         self._lease: Object | None = None
         self._due = asyncio.Event()
         self._held = False
+        self._is_new = True
+        self._extended: dict[str, str] = {}
+        self._stray: dict[str, str | None] = {}
         self._timers: Timers[str] = Timers(_LOOK, clock, self._wake)
         self._own = Informer(rest, NODES, clock, activity, query={"fieldSelector": f"metadata.name={config.node_name}"})
         self._own.on_change(self._own_node_changed)
@@ -66,7 +72,7 @@ class Heartbeat:
     @property
     def allocatable(self) -> dict[str, str]:
         """Return what pods may have of the node together."""
-        return allocatable(self._config, self._machine)
+        return {**allocatable(self._config, self._machine), **self._extended}
 
     async def register(self) -> None:
         """Make sure that the node is there, with its labels and status. Tries until it can."""
@@ -75,6 +81,7 @@ class Heartbeat:
             try:
                 with self._activity.working("register node"):
                     await self._register()
+                    await self._zero_extended()
                     await self.write_status()
                     await self._renew()
                 return
@@ -123,12 +130,14 @@ class Heartbeat:
         old = (self._written or {}).get("conditions") or ()
         now = format_time(self._clock.now())
         status = node_status(self._config, self._machine, self.info, images, old, now, self.pressures)
+        status["allocatable"] = self.allocatable
         moment = self._clock.monotonic()
         unchanged = self._written is not None and _stable(status) == _stable(self._written)
-        if unchanged and moment - self._written_at < _STATUS_S:
+        if unchanged and not self._stray and moment - self._written_at < _STATUS_S:
             return
         name = self._config.node_name
-        await self._rest.patch(NODES, name, {"status": status}, subresource="status")
+        changes = {**status, "allocatable": {**self._stray, **status["allocatable"]}}
+        await self._rest.patch(NODES, name, {"status": changes}, subresource="status")
         self._written, self._written_at = status, moment
 
     async def _keep_status(self) -> None:
@@ -161,15 +170,34 @@ class Heartbeat:
             self._activity.end(_LOOK)
 
     def _own_node_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is None:
+        if new is not None:
+            self._heed(new)
+        if new is None or self._stray:
             self.look_again()
+
+    def _heed(self, node: Object) -> None:
+        """Take up what others say that the node has, and what allocatable says of it otherwise."""
+        found = node.get("status") or {}
+        self._extended, told = _extended(found.get("capacity")), _extended(found.get("allocatable"))
+        stray = {name: self._extended.get(name) for name in {*told, *self._extended}}
+        self._stray = {name: value for name, value in stray.items() if told.get(name) != value}
+
+    async def _zero_extended(self) -> None:
+        """Let pods have no extended resources of before this kubelet: who hands them out says so anew."""
+        left = {name: "0" for name, value in self._extended.items() if value != "0"}
+        if left and self._is_new:
+            _log.info("zero out %s in existing node %s", ", ".join(sorted(left)), self._config.node_name)
+            changes = {"status": {"capacity": left, "allocatable": left}}
+            self._heed(await self._rest.patch(NODES, self._config.node_name, changes, subresource="status"))
+        self._is_new = False
 
     async def _register(self) -> None:
         wanted = node_object(self._config, self._machine)
         try:
-            await self._rest.create(NODES, wanted)
+            self._heed(await self._rest.create(NODES, wanted))
         except AlreadyExists:
             current = await self._rest.get(NODES, self._config.node_name)
+            self._heed(current)
             missing = {}
             for part in ("labels", "annotations"):
                 known = current["metadata"].get(part) or {}
@@ -196,6 +224,10 @@ class Heartbeat:
                 return
         spec = {**(self._lease.get("spec") or {}), "holderIdentity": name, "leaseDurationSeconds": LEASE_S}
         self._lease = await self._rest.update(LEASES, {**self._lease, "spec": {**spec, "renewTime": now}})
+
+
+def _extended(amounts: Object | None) -> dict[str, str]:
+    return {name: value for name, value in (amounts or {}).items() if is_extended(name)}
 
 
 def _stable(status: Object) -> Any:
