@@ -1,6 +1,8 @@
 """Pods as their users see them, to the letter of upstream's conformance tests."""
 
 import json
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,8 @@ from tests.e2e.harness import SLEEP, RealCluster, pod, shell, until
 from tests.e2e.watching import watched
 
 pytestmark = pytest.mark.e2e
+
+FINALIZER = "example.com/test-finalizer"
 
 
 def labelled(name: str, labels: dict[str, str], **spec: object) -> dict[str, object]:
@@ -171,3 +175,28 @@ def _replace_readiness(cluster: RealCluster, name: str) -> bool:
     told = {c["type"]: c["status"] for c in json.loads(done.out)["status"]["conditions"]}
     assert (told["Ready"], told["ContainersReady"]) == ("False", "False")
     return True
+
+
+def test_a_container_that_is_deaf_to_its_end_is_killed_when_the_grace_period_is_over(cluster: RealCluster) -> None:
+    deaf = shell("deaf", "trap '' TERM; while :; do sleep 1; done")
+    made = pod("deaf", deaf, shell("polite", SLEEP), terminationGracePeriodSeconds=4)
+    made["metadata"]["finalizers"] = [FINALIZER]  # so that what became of it can still be read
+    cluster.apply(made)
+    cluster.wait_ready("deaf")
+    cluster.kubectl("delete", "pod", "deaf", "--wait=false")
+
+    def ends() -> dict[str, dict[str, Any]]:
+        states = {s["name"]: s["state"] for s in cluster.get("pod", "deaf")["status"]["containerStatuses"]}
+        ended = {name: state["terminated"] for name, state in states.items() if "terminated" in state}
+        return ended if len(ended) == len(states) else {}
+
+    ended = until(ends, "both have ended")
+    assert {name: (end["exitCode"], end["reason"]) for name, end in ended.items()} == {
+        "deaf": (137, "Error"), "polite": (0, "Completed"),
+    }  # fmt: skip
+    late = datetime.fromisoformat(cluster.get("pod", "deaf")["metadata"]["deletionTimestamp"])
+    at = {name: datetime.fromisoformat(end["finishedAt"]) for name, end in ended.items()}
+    assert at["polite"] < at["deaf"]
+    assert timedelta(seconds=-1) <= at["deaf"] - late < timedelta(seconds=10)
+    cluster.kubectl("patch", "pod", "deaf", "-p", '{"metadata": {"finalizers": null}}')
+    cluster.kubectl("wait", "--for=delete", "pod/deaf", "--timeout=20s")

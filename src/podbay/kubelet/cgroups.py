@@ -13,7 +13,7 @@ from typing import Final
 from podbay.cri.runtime import LinuxResources
 
 MOUNT: Final = Path("/sys/fs/cgroup")
-_CONTROLLERS: Final = "+cpu +memory"
+_CONTROLLERS: Final = "+cpu +memory +pids"
 _SHARES: Final = (2, 262_144)
 _WEIGHTS: Final = (1, 10_000)
 
@@ -27,16 +27,21 @@ def hierarchies(mount: Path = MOUNT) -> list[Path]:
     return sorted({entry.resolve() for entry in mount.iterdir() if entry.is_dir()})
 
 
-def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT) -> None:
-    """Make a cgroup with what the processes in it may have together. Raises OSError."""
+def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT, *, most_processes: int = 0) -> None:
+    """Make a cgroup with what the processes in it may have together. 0 is no limit. Raises OSError.
+
+    Processes and threads are counted alike; a fork over ``most_processes`` fails.
+    """
+    count = str(most_processes or "max")
     if _is_unified(mount):
-        _make_unified(mount, path, resources)
+        _make_unified(mount, path, resources, count)
         return
     quota = resources.cpu_quota_us or -1
-    wanted = {"cpu.shares": resources.cpu_shares, "cpu.cfs_period_us": resources.cpu_period_us or None}
+    wanted: dict[str, int | str | None] = {"pids.max": count, "cpu.shares": resources.cpu_shares}
+    wanted |= {"cpu.cfs_period_us": resources.cpu_period_us or None}
     wanted |= {"cpu.cfs_quota_us": quota, "memory.limit_in_bytes": resources.memory_limit_bytes or -1}
     for root in hierarchies(mount):
-        own = {name: value for name, value in wanted.items() if value is not None and (root / name).exists()}
+        own = {name: value for name, value in wanted.items() if value is not None and _is_of(root, name)}
         if own:
             directory = root / path.lstrip("/")
             directory.mkdir(parents=True, exist_ok=True)
@@ -99,7 +104,13 @@ def _is_unified(mount: Path) -> bool:
     return (mount / "cgroup.controllers").exists()
 
 
-def _make_unified(mount: Path, path: str, resources: LinuxResources) -> None:
+def _is_of(root: Path, name: str) -> bool:
+    if name == "pids.max":  # no file of the root's, which cannot be limited
+        return "pids" in root.name.split(",")
+    return (root / name).exists()
+
+
+def _make_unified(mount: Path, path: str, resources: LinuxResources, count: str) -> None:
     directory = mount
     for part in path.strip("/").split("/"):
         (directory / "cgroup.subtree_control").write_text(_CONTROLLERS)
@@ -109,3 +120,4 @@ def _make_unified(mount: Path, path: str, resources: LinuxResources) -> None:
     (directory / "cpu.weight").write_text(str(cpu_weight(resources.cpu_shares)))
     (directory / "cpu.max").write_text(f"{quota} {resources.cpu_period_us or 100_000}")
     (directory / "memory.max").write_text(str(resources.memory_limit_bytes or "max"))
+    (directory / "pids.max").write_text(count)

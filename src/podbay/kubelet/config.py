@@ -16,6 +16,7 @@ class KubeletConfig:
     ``allowed_unsafe_sysctls`` are names of kernel parameters that pods may set although others feel it, or beginnings
     of names that end with ``*``. Unless ``serialize_image_pulls``, up to ``max_parallel_image_pulls`` images are pulled
     at once; None is no limit. The runtime has ``runtime_request_timeout_s`` to answer a call.
+    A pod has at most ``pod_pids_limit`` processes and threads, if that is positive.
     What the fields about eviction say is in upstream's form; soft ones give pods at most
     ``eviction_max_pod_grace_period_s``.
     ``api_host`` and ``api_port`` are where pods reach the API server, if they can.
@@ -37,6 +38,7 @@ class KubeletConfig:
     log_root: Path
     cgroup_parent: str = "/podbay"
     max_pods: int = 110
+    pod_pids_limit: int = -1
     labels: Mapping[str, str] = field(default_factory=dict)
     resolver: Callable[[], DnsConfig] | None = None
     host_hosts: Path = Path("/etc/hosts")

@@ -30,6 +30,7 @@ _FIELDS: Final[dict[str, tuple[str, type]]] = {
     "imageMinimumGCAge": ("image_minimum_gc_age_s", str),
     "maxParallelImagePulls": ("max_parallel_image_pulls", int),
     "maxPods": ("max_pods", int),
+    "podPidsLimit": ("pod_pids_limit", int),
     "runtimeRequestTimeout": ("runtime_request_timeout_s", str),
     "serializeImagePulls": ("serialize_image_pulls", bool),
 }

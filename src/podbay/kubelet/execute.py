@@ -82,7 +82,8 @@ class Executor:
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
-                cgroups.prepare(config.cgroup_parent, pod_resources(pod))
+                most = max(0, kubelet.config.pod_pids_limit)
+                cgroups.prepare(config.cgroup_parent, pod_resources(pod), most_processes=most)
             async with self._turn(kubelet.sandbox_slots):
                 sandbox_id = await self._unless_ending(kubelet.runtime.run_sandbox(config), _ANSWER_S)
         except (RuntimeFailure, OSError) as error:

@@ -18,9 +18,10 @@ def read(directory: Path) -> dict[str, str]:
 @pytest.fixture
 def separate(tmp_path: Path) -> Path:
     """Version 1: a hierarchy for each controller."""
-    for controller, file in (("cpu", "cpu.shares"), ("memory", "memory.limit_in_bytes"), ("pids", "pids.max")):
+    for controller, file in (("cpu", "cpu.shares"), ("memory", "memory.limit_in_bytes"), ("freezer", "tasks")):
         (tmp_path / controller).mkdir()
         (tmp_path / controller / file).touch()
+    (tmp_path / "pids").mkdir()  # whose root has no pids.max
     for file in ("cpu.cfs_period_us", "cpu.cfs_quota_us"):
         (tmp_path / "cpu" / file).touch()
     return tmp_path
@@ -41,7 +42,15 @@ def test_each_hierarchy_gets_what_it_controls(separate: Path) -> None:
         "cpu.shares": "512",
     }
     assert read(separate / "memory/podbay/pod1") == {"memory.limit_in_bytes": str(64 << 20)}
-    assert not (separate / "pids/podbay").exists()
+    assert read(separate / "pids/podbay/pod1") == {"pids.max": "max"}
+    assert not (separate / "freezer/podbay").exists()
+
+
+def test_processes_are_limited_and_let_go_again(separate: Path) -> None:
+    cgroups.prepare("/podbay/pod1", LIMITED, separate, most_processes=64)
+    assert read(separate / "pids/podbay/pod1") == {"pids.max": "64"}
+    cgroups.prepare("/podbay/pod1", LIMITED, separate)
+    assert read(separate / "pids/podbay/pod1") == {"pids.max": "max"}
 
 
 def test_what_has_no_limit_is_told_so_too(separate: Path) -> None:
@@ -54,11 +63,15 @@ def test_what_has_no_limit_is_told_so_too(separate: Path) -> None:
 
 def test_one_hierarchy_gets_it_all_and_every_parent_lets_it(unified: Path) -> None:
     cgroups.prepare("/podbay/pod1", LIMITED, unified)
-    assert read(unified / "podbay/pod1") == {"cpu.max": "50000 100000", "cpu.weight": "20", "memory.max": str(64 << 20)}
+    assert read(unified / "podbay/pod1") == {
+        "cpu.max": "50000 100000", "cpu.weight": "20", "memory.max": str(64 << 20), "pids.max": "max",
+    }  # fmt: skip
     for parent in (unified, unified / "podbay"):
-        assert (parent / "cgroup.subtree_control").read_text() == "+cpu +memory"
-    cgroups.prepare("/podbay/pod2", BEST_EFFORT, unified)
-    assert read(unified / "podbay/pod2") == {"cpu.max": "max 100000", "cpu.weight": "1", "memory.max": "max"}
+        assert (parent / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
+    cgroups.prepare("/podbay/pod2", BEST_EFFORT, unified, most_processes=64)
+    assert read(unified / "podbay/pod2") == {
+        "cpu.max": "max 100000", "cpu.weight": "1", "memory.max": "max", "pids.max": "64",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("shares", "weight"), [(2, 1), (1024, 39), (262_144, 10_000), (0, 1)])

@@ -20,6 +20,8 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
          {"max_parallel_image_pulls": 1, "serialize_image_pulls": True}),
         ("runtimeRequestTimeout: 15m0s", {"runtime_request_timeout_s": 900}),
         ("maxPods: 20", {"max_pods": 20}),
+        ("podPidsLimit: 1024", {"pod_pids_limit": 1024}),
+        ("podPidsLimit: -1", {"pod_pids_limit": -1}),
         ("evictionHard: {nodefs.available: 5%}", {"eviction_hard": {"nodefs.available": "5%"}}),
         ("evictionPressureTransitionPeriod: 30s", {"eviction_pressure_transition_period_s": 30}),
         ("evictionSoft: {memory.available: 1Gi}\nevictionSoftGracePeriod: {memory.available: 1m}",
