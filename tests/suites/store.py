@@ -201,6 +201,19 @@ class StoreSuite:
         assert (change.key, change.current) == ("/short", None)
         assert [item.key for item in (await store.range("/", "0")).items] == ["/long"]
 
+    async def test_setting_the_wall_clock_makes_no_life_longer_or_shorter(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        await store.put("/a", b"x", expected=MUST_NOT_EXIST, ttl_s=100)
+        clock.set_wall(3600)
+        await clock.advance(90)
+        assert (await store.get("/a"))[0] is not None
+        clock.set_wall(-7200)
+        watch = await store.watch("/", "0", after=await store.current_revision())
+        await clock.advance(20)
+        assert [change.key for change in await take(watch, 1)] == ["/a"]
+        assert (await store.get("/a"))[0] is None
+
     async def test_a_new_write_sets_the_time_to_live_anew(self, store: Store, clock: ManualClock) -> None:
         first = await store.put("/a", b"x", expected=MUST_NOT_EXIST, ttl_s=10)
         await store.put("/a", b"y", expected=first.mod_revision)

@@ -1,7 +1,7 @@
 """Restart and pull back-offs of one pod: when a container that failed may be tried again.
 
-Pure but for its own memory. Times are seconds since the epoch. A delay starts with 10 s and doubles to five minutes; it
-begins anew when nothing failed for ten minutes.
+Pure but for its own memory. Times are seconds of one clock, which does not jump. A delay starts with 10 s and doubles
+to five minutes; it begins anew when nothing failed for ten minutes.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 """
 

@@ -31,6 +31,7 @@ from podbay.kubelet.resources import linux_resources, pod_resources
 from podbay.kubelet.security import container_security
 from podbay.kubelet.service_environment import service_environment
 from podbay.kubelet.volumes.mounts import volume_mounts
+from podbay.lib.moments import Moments
 from podbay.lib.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -63,11 +64,16 @@ class Executor:
         self._worker = worker
         self._killing: set[str] = set()
         self.backoffs = Backoffs()
+        self.moments = Moments(kubelet.clock)
         self.waiting: dict[str, tuple[str, str]] = {}
 
     @property
     def _pod(self) -> Object:
         return self._worker.pod
+
+    def ended_at(self, container: Container) -> float:
+        """Return when a container ended, on the clock that never jumps."""
+        return self.moments.of(container.name, container.finished_at / 1e9)
 
     async def make_sandbox(self, attempt: int, seen: Observed) -> Observed:
         """Make the pod's sandbox, removing older ones; return the new view. Raises RuntimeFailure, OSError."""
@@ -152,7 +158,7 @@ class Executor:
             return Outcome(retry_s=retry_s)
 
         newest, ended = seen.newest(name), seen.ended(name)
-        now = kubelet.clock.now().timestamp()
+        now = kubelet.clock.monotonic()
         try:
             image = await self._unless_ending(kubelet.images.ensure(self._pod, container, secrets, tell))
             images = await self._volume_images(container, secrets)
@@ -166,7 +172,7 @@ class Executor:
             message = f"failed to sync configmap or secret cache: {error}"
             return waits("CreateContainerConfigError", message, _TRY_AGAIN_S)
         if ended is not None:
-            self.backoffs.next(name, ended.finished_at / 1e9, now)
+            self.backoffs.next(name, self.ended_at(ended), now)
         if newest is not None and newest.state is ContainerState.CREATED:
             await kubelet.runtime.remove_container(newest.id)
         try:

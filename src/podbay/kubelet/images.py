@@ -119,7 +119,7 @@ class Images:
         return found
 
     async def _pull(self, key: str, name: str, full: str, credentials: Sequence[PullCredentials], tell: Tell) -> str:
-        now = self._clock.now().timestamp()
+        now = self._clock.monotonic()
         known = self._errors.get(key)
         if known is not None:
             error, failed = known
@@ -131,7 +131,7 @@ class Images:
         try:
             pulled = await self._puller.pull(full, credentials)
         except PullFailed as failure:
-            now = self._clock.now().timestamp()
+            now = self._clock.monotonic()
             self._backoffs.next(key, now, now)
             reason, message = why_waiting(name, str(failure))
             self._errors[key] = (f"{reason}: {message}", now)

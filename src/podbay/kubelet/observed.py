@@ -56,8 +56,8 @@ class Observed:
 
 
 def observed(sandboxes: Iterable[Sandbox], containers: Iterable[Container]) -> Observed:
-    """Return one pod's view of its sandboxes and containers, in any order."""
+    """Return one pod's view of its sandboxes and containers. Attempts tell what is newer: a clock may be set back."""
     return Observed(
         tuple(sorted(sandboxes, key=lambda s: (s.attempt, s.created_at), reverse=True)),
-        tuple(sorted(containers, key=lambda c: (c.created_at, c.attempt), reverse=True)),
+        tuple(sorted(containers, key=lambda c: (c.attempt, c.created_at), reverse=True)),
     )

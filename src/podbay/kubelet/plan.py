@@ -5,7 +5,7 @@ order, and when to look again. Nothing here waits or talks to anybody.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ ; upstream's computePodActions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,8 +32,15 @@ class _Regular:
     is_over: bool = False
 
 
-def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float, healths: Healths = _NOTHING) -> Plan:
-    """Return what to do for a pod that shall live. ``now`` is in seconds since the epoch."""
+def plan(
+    pod: Pod,
+    seen: Observed,
+    backoffs: Backoffs,
+    now: float,
+    healths: Healths = _NOTHING,
+    ended_at: Callable[[Container], float] = lambda container: container.finished_at / 1e9,
+) -> Plan:
+    """Return what to do for a pod that shall live. ``now`` is of the clock on which ``ended_at`` tells."""
     spec = pod["spec"]
     wanted = [container["name"] for _, container in each_container(spec)]
     if seen.sandbox is None:
@@ -46,7 +53,7 @@ def plan(pod: Pod, seen: Observed, backoffs: Backoffs, now: float, healths: Heal
     start, waiting = [], []
     for name in [*ephemeral, *init.start, *regular.start]:
         ended = seen.ended(name)
-        left = backoffs.left_s(name, ended.finished_at / 1e9, now) if ended is not None else 0.0
+        left = backoffs.left_s(name, ended_at(ended), now) if ended is not None else 0.0
         if left > 0:
             waiting.append(Waiting(name, left))
         else:

@@ -236,11 +236,11 @@ class Worker:
             self.tell("Warning", "FailedMount", message)
         if not volumes.is_ready:
             return False, _least(volumes.again_s, await self.write(seen))
-        now, healths = self._kubelet.clock.now().timestamp(), self._kubelet.prober.healths(self.uid)
-        active_s = active_left_s(self.pod, now)
+        now, healths = self._kubelet.clock.monotonic(), self._kubelet.prober.healths(self.uid)
+        active_s = active_left_s(self.pod, self._executor.moments, now)
         if active_s is not None and active_s <= 0:
             return False, await self._exceed(seen)
-        todo = plan(self.pod, seen, self._executor.backoffs, now, healths)
+        todo = plan(self.pod, seen, self._executor.backoffs, now, healths, self._executor.ended_at)
         seen, again = await self._act(todo, seen)
         unwritten_s = await self.write(seen)
         if unwritten_s is not None:

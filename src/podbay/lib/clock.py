@@ -56,8 +56,12 @@ class ManualClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """Return the start plus what was advanced."""
+        """Return the start plus what was advanced, and by how much it was set."""
         return self._start + timedelta(seconds=self._elapsed_s)
+
+    def set_wall(self, by_s: float) -> None:
+        """Have the wall time jump, as somebody sets a machine's clock: nothing else moves."""
+        self._start += timedelta(seconds=by_s)
 
     def monotonic(self) -> float:
         """Return what was advanced, in seconds."""

@@ -2,6 +2,8 @@
 
 Takes keys with their revision and lifetime from a backend; asks the backend to delete what is due. A key that was
 written since is left alone, because its revision differs.
+Invariant: the backend keeps moments of the wall clock, which outlive it; from when a key was added, time is counted on
+the clock that never jumps.
 """
 
 import asyncio
@@ -31,7 +33,8 @@ class Expiry:
 
     def add(self, key: str, revision: Revision, expires_at: float) -> None:
         """Let a key die at a moment (seconds since the epoch)."""
-        heapq.heappush(self._due, (expires_at, key, revision))
+        left_s = expires_at - _epoch(self._clock.now())
+        heapq.heappush(self._due, (self._clock.monotonic() + left_s, key, revision))
         self._changed.set()
         if not self._running:
             self._running = True
@@ -47,7 +50,7 @@ class Expiry:
             if not self._due:
                 await self._changed.wait()
                 continue
-            wait_s = self._due[0][0] - _epoch(self._clock.now())
+            wait_s = self._due[0][0] - self._clock.monotonic()
             if wait_s > 0:
                 await self._sleep(wait_s)
                 continue
@@ -55,7 +58,7 @@ class Expiry:
             try:
                 await self._delete(key, revision)
             except StoreUnavailable:
-                heapq.heappush(self._due, (_epoch(self._clock.now()) + _RETRY_S, key, revision))
+                heapq.heappush(self._due, (self._clock.monotonic() + _RETRY_S, key, revision))
             except StoreError:
                 continue  # written again or deleted since
 

@@ -34,3 +34,15 @@ async def test_a_sleeper_that_sleeps_again_is_woken_in_the_same_advance() -> Non
     await clock.advance(30)
     await task
     assert ticks == [10.0, 20.0, 30.0]
+
+
+async def test_setting_the_wall_time_moves_nothing_else() -> None:
+    clock = ManualClock()
+    before = clock.now()
+    task = asyncio.ensure_future(clock.sleep(10))
+    await asyncio.sleep(0)
+    clock.set_wall(3600)
+    assert (clock.now() - before).total_seconds() == 3600
+    assert (clock.monotonic(), clock.next_due_s()) == (0, 10)
+    await clock.advance(10)
+    await task

@@ -139,7 +139,7 @@ class Prober:
         told = _told(probe.follower.pod, newest)
         has_told = bool(told.get("ready" if probe.state.kind == READINESS else "started"))
         probe.state.begin(newest.id, told=has_told)
-        age_s = self._clock.now().timestamp() - newest.started_at / _NANO
+        age_s = max(0.0, self._clock.now().timestamp() - newest.started_at / _NANO)  # a clock may be set back
         left_s = float(probe.state.spec.get("initialDelaySeconds") or 0) - age_s
         probe.not_before = self._clock.monotonic() + max(left_s, 0.0)
         probe.is_on = False
