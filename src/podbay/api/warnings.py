@@ -37,13 +37,23 @@ def warnings_on_create(resource: Resource, obj: Mapping[str, Any]) -> list[str]:
         return [*_of_name(obj), *_of_pod(obj)]
     if resource is resources.POD_TEMPLATES:
         return [f"template.{text}" for text in _of_pod(obj.get("template") or {})]
+    if resource is resources.RUNTIME_CLASSES:
+        return list(_of_runtime_class(obj))
     return []
 
 
 def warnings_on_update(resource: Resource, new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """Return the warnings that upstream gives when such an object takes another's place."""
+    if resource is resources.RUNTIME_CLASSES:
+        return list(_of_runtime_class(new))
     changed = new["metadata"].get("generation") != old["metadata"].get("generation")
     return warnings_on_create(resource, new) if resource is resources.POD_TEMPLATES and changed else []
+
+
+def _of_runtime_class(obj: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted((obj.get("scheduling") or {}).get("nodeSelector") or ()):
+        if key in _OLD_NODE_LABELS:
+            yield f"scheduling.nodeSelector: {_OLD_NODE_LABELS[key]}"
 
 
 def _of_name(pod: Mapping[str, Any]) -> Iterator[str]:

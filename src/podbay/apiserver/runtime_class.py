@@ -24,7 +24,7 @@ def admit_runtime_class(objects: Objects, resource: Resource, pod: Object) -> No
     spec = pod["spec"]
     name = spec.get("runtimeClassName")
     found: Mapping[str, Any] = {}
-    if name:
+    if name is not None:
         entry = objects.cache.of(RUNTIME_CLASSES).entries.get(objects.key(RUNTIME_CLASSES, "", name))
         if entry is None:
             raise _forbidden(pod, f'pod rejected: RuntimeClass "{name}" not found')
@@ -80,7 +80,9 @@ def _set_overhead(pod: Object, overhead: Mapping[str, Any] | None) -> None:
     fixed = overhead.get("podFixed") or {}
     if given is not None and _amounts(given) != _amounts(fixed):
         raise _forbidden(pod, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
-    spec["overhead"] = dict(fixed)
+    spec.pop("overhead", None)
+    if fixed:
+        spec["overhead"] = dict(fixed)
 
 
 def _amounts(quantities: Mapping[str, Any]) -> dict[str, Quantity]:

@@ -25,8 +25,8 @@ _WITH_STATUS: Final = (
     resources.PERSISTENT_VOLUMES,
     resources.PERSISTENT_VOLUME_CLAIMS,
 )
-_UNCONDITIONAL_REFUSED: Final = (resources.LEASES,)
-_CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1)
+_UNCONDITIONAL_REFUSED: Final = (resources.LEASES, resources.RUNTIME_CLASSES)
+_CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1, resources.RUNTIME_CLASSES)
 _RETURNS_OBJECT: Final = (
     resources.PODS,
     resources.POD_TEMPLATES,

@@ -326,10 +326,9 @@ class RuntimeInfo:
         """Tell whether a handler can give a sandbox users of its own; None if nothing is known of the handler."""
         return next((one.user_namespaces for one in self.handlers if one.name == handler), None)
 
-    @property
-    def recursive_read_only(self) -> bool:
-        """Tell whether the default handler can mount read-only all the way down."""
-        return any(handler.name == "" and handler.recursive_read_only for handler in self.handlers)
+    def can_recursive_read_only(self, handler: str) -> bool:
+        """Tell whether a handler can mount read-only all the way down."""
+        return any(one.name == handler and one.recursive_read_only for one in self.handlers)
 
 
 class Runtime(Protocol):

@@ -82,8 +82,8 @@ class Executor:
         for told in cut:
             self._worker.tell("Warning", "DNSConfigForming", told)
         try:
-            users = kubelet.user_namespaces.of(pod, kubelet.heartbeat.info)
             handler = await self._handler()
+            users = kubelet.user_namespaces.of(pod, kubelet.heartbeat.info, handler)
             config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns, users, handler)
             if kubelet.config.is_real:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
@@ -165,8 +165,9 @@ class Executor:
         except PullProblem as problem:
             return waits(problem.reason, problem.message, problem.retry_s, told=problem.reason)
         try:
-            config = await self._container_config(container, start.attempt, image, images, seen)
-        except ConfigurationError as error:
+            handler = await self._handler()
+            config = await self._container_config(container, start.attempt, image, images, seen, handler)
+        except (ConfigurationError, sandboxes.HandlerUnknown) as error:
             return waits("CreateContainerConfigError", str(error), _TRY_AGAIN_S)
         except (StatusError, TransportError) as error:
             message = f"failed to sync configmap or secret cache: {error}"
@@ -176,7 +177,7 @@ class Executor:
         if newest is not None and newest.state is ContainerState.CREATED:
             await kubelet.runtime.remove_container(newest.id)
         try:
-            users = kubelet.user_namespaces.of(self._pod, kubelet.heartbeat.info)
+            users = kubelet.user_namespaces.of(self._pod, kubelet.heartbeat.info, handler)
             sandbox_config = sandboxes.sandbox_config(self._pod, kubelet.config, sandbox.attempt, user_namespace=users)
             creating = kubelet.runtime.create_container(sandbox.id, config, sandbox_config)
             container_id = await self._unless_ending(creating, _ANSWER_S)
@@ -260,7 +261,13 @@ class Executor:
         return found
 
     async def _container_config(
-        self, container: Mapping[str, Any], attempt: int, image: str, images: Mapping[str, str], seen: Observed
+        self,
+        container: Mapping[str, Any],
+        attempt: int,
+        image: str,
+        images: Mapping[str, str],
+        seen: Observed,
+        handler: str,
     ) -> ContainerConfig:
         kubelet, pod = self._kubelet, self._pod
         address = kubelet.config.address
@@ -283,9 +290,9 @@ class Executor:
         values = dict(envs)
         slow = any(m.get("subPath") or m.get("subPathExpr") for m in container.get("volumeMounts") or ())
         if slow:
-            mounts = await asyncio.to_thread(self._mounts, container, attempt, values, images)
+            mounts = await asyncio.to_thread(self._mounts, container, attempt, values, images, handler)
         else:
-            mounts = self._mounts(container, attempt, values, images)
+            mounts = self._mounts(container, attempt, values, images, handler)
         return sandboxes.container_config(
             pod,
             container,
@@ -301,7 +308,12 @@ class Executor:
         )
 
     def _mounts(
-        self, container: Mapping[str, Any], attempt: int, values: Mapping[str, str], images: Mapping[str, str]
+        self,
+        container: Mapping[str, Any],
+        attempt: int,
+        values: Mapping[str, str],
+        images: Mapping[str, str],
+        handler: str,
     ) -> list[Mount]:
         """Return what is mounted into a container. Raises ConfigurationError, OSError."""
         kubelet, pod = self._kubelet, self._pod
@@ -312,7 +324,7 @@ class Executor:
             values,
             path_of=lambda volume: kubelet.volumes.path(uid, volume),
             sub_paths=kubelet.volumes.sub_paths(uid) if is_real else None,
-            recursive_read_only=kubelet.heartbeat.info.recursive_read_only,
+            recursive_read_only=kubelet.heartbeat.info.can_recursive_read_only(handler),
             images=images,
         )
         taken = {mount.container_path for mount in found}

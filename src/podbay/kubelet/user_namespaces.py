@@ -36,16 +36,16 @@ class UserNamespaces:
         self._most_pods = most_pods
         self._is_real = is_real
 
-    def of(self, pod: Mapping[str, Any], runtime: RuntimeInfo) -> UserNamespace | None:
+    def of(self, pod: Mapping[str, Any], runtime: RuntimeInfo, handler: str = "") -> UserNamespace | None:
         """Return a pod's range, setting one apart if it has none yet; None is the host's users.
 
-        Raises NoUserNamespace, OSError.
+        ``handler`` is the one of the runtime that runs the pod. Raises NoUserNamespace, OSError.
         """
         if pod["spec"].get("hostUsers") is not False:
             return None
-        can = runtime.can_user_namespaces("")
+        can = runtime.can_user_namespaces(handler)
         if not can:
-            raise NoUserNamespace(f'{_REFUSED}: the handler "" is not known' if can is None else _REFUSED)
+            raise NoUserNamespace(f'{_REFUSED}: the handler "{handler}" is not known' if can is None else _REFUSED)
         if not self._is_real:
             return UserNamespace(first_id=LENGTH, length=LENGTH)
         uid = pod["metadata"]["uid"]

@@ -85,3 +85,16 @@ def test_tolerations_that_others_cover_are_left_out(
     first: list[dict[str, Any]], second: list[dict[str, Any]], merged: list[dict[str, Any]]
 ) -> None:
     assert merge_tolerations(first, second) == merged
+
+
+async def test_a_put_makes_a_class_that_is_missing_and_changes_none_unseen(api: Api) -> None:
+    body = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "vm"}, "handler": "h"}
+    await api.call("PUT", f"{CLASSES}/vm", body, status=201)
+    answer = await api.call("PUT", f"{CLASSES}/vm", body, status=422)
+    assert answer["message"].endswith("metadata.resourceVersion: Invalid value: 0x0: must be specified for an update")
+
+
+async def test_no_class_has_an_empty_name_and_no_overhead_is_empty(api: Api) -> None:
+    assert (await refusal(api, runtimeClassName="")).endswith('pod rejected: RuntimeClass "" not found')
+    await make(api, "hollow", overhead={})
+    assert "overhead" not in (await api.create(PODS, pod("p", runtimeClassName="hollow", overhead={})))["spec"]

@@ -31,7 +31,7 @@ def validate_runtime_class(obj: Mapping[str, Any]) -> list[Cause]:
 
 def validate_runtime_class_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
     """Return what is wrong with a change of a runtime class."""
-    causes = validate_metadata_update(new, old)
+    causes = validate_runtime_class(new) + validate_metadata_update(new, old)
     if (new.get("handler") or "") != (old.get("handler") or ""):
         causes.append(invalid("handler", new.get("handler") or "", IMMUTABLE))
     return causes

@@ -1,7 +1,9 @@
 from typing import Any
 
+from podbay.api.defaults import set_defaults
 from podbay.api.resources import RUNTIME_CLASSES
 from podbay.api.validation import validate_create, validate_update
+from podbay.api.warnings import warnings_on_create, warnings_on_update
 from tests.unit.api.validation.support import lines
 
 
@@ -40,3 +42,22 @@ def test_a_handler_stays() -> None:
     new = made("crun")
     old["metadata"] = new["metadata"] = {"name": "c", "resourceVersion": "1"}
     assert lines(validate_update(RUNTIME_CLASSES, new, old)) == ['handler: Invalid value: "crun": field is immutable']
+
+
+def test_a_change_keeps_to_the_rules_of_a_new_class() -> None:
+    old, new = made("runc"), made("runc", overhead={"podFixed": {"cpu": "-1"}})
+    old["metadata"] = new["metadata"] = {"name": "c", "resourceVersion": "1"}
+    assert [cause.field for cause in validate_update(RUNTIME_CLASSES, new, old)] == ["overhead.limits[cpu]"]
+
+
+def test_an_overhead_is_rounded_up_to_thousandths() -> None:
+    obj = made("runc", overhead={"podFixed": {"cpu": "10.5m"}})
+    set_defaults(RUNTIME_CLASSES, obj)
+    assert obj["overhead"] == {"podFixed": {"cpu": "11m"}}
+
+
+def test_old_node_labels_are_warned_about() -> None:
+    obj = made("runc", scheduling={"nodeSelector": {"beta.kubernetes.io/os": "linux"}})
+    expected = ['scheduling.nodeSelector: deprecated since v1.14; use "kubernetes.io/os" instead']
+    assert warnings_on_create(RUNTIME_CLASSES, obj) == expected
+    assert warnings_on_update(RUNTIME_CLASSES, obj, made("runc")) == expected
