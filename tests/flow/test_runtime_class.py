@@ -68,3 +68,32 @@ async def test_what_a_pod_may_ask_of_the_runtime_is_what_its_handler_can(cluster
     await cluster.create(pod("deep", runtimeClassName="vm", volumes=volumes, container={"volumeMounts": [mount]}))
     (deep,) = (await cluster.pod("deep"))["status"]["containerStatuses"]
     assert deep["state"]["waiting"]["reason"] == "CreateContainerConfigError"
+
+
+async def test_mounts_are_told_as_the_sandboxs_handler_can_even_after_the_kubelet_and_the_class_went(
+    cluster: Cluster,
+) -> None:
+    await make_class(cluster)
+    cluster.runtimes["node-1"].handlers = (
+        RuntimeHandler(name=""), RuntimeHandler(name="kata", recursive_read_only=True),
+    )  # fmt: skip
+    await cluster.pass_time(300)
+    mount = {"name": "v", "mountPath": "/v", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    volumes = [{"name": "v", "emptyDir": {}}]
+    await cluster.create(pod("deep", runtimeClassName="vm", volumes=volumes, container={"volumeMounts": [mount]}))
+    await cluster.create(pod("flat", volumes=volumes, container={"volumeMounts": [mount]}))
+    told = {"deep": "Enabled", "flat": "Disabled"}
+
+    async def mounted(name: str) -> str:
+        (status,) = (await cluster.pod(name))["status"]["containerStatuses"]
+        return str(status["volumeMounts"][0]["recursiveReadOnly"])
+
+    assert {name: await mounted(name) for name in told} == told
+    await cluster.rest.delete(RUNTIME_CLASSES, "vm")
+    await cluster.kubelets["node-1"].kill()
+    for name in told:
+        lost = {"status": {"containerStatuses": None}}
+        await cluster.rest.patch(PODS, name, lost, namespace="default", subresource="status", merge=True)
+    cluster.kubelets["node-1"].start()
+    await cluster.settle()
+    assert {name: await mounted(name) for name in told} == told

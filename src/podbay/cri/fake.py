@@ -131,6 +131,7 @@ class FakeRuntime:
             labels=dict(config.labels),
             annotations=dict(config.annotations),
             ips=() if config.host_network else (self._free_address(),),
+            handler=config.handler,
         )
         self.sandbox_configs[key] = config
         return key

@@ -146,6 +146,7 @@ def sandbox(message: Any) -> Sandbox:
         labels=dict(message.labels),
         annotations=dict(message.annotations),
         ips=ips,
+        handler=message.runtime_handler,
     )
 
 

@@ -186,7 +186,7 @@ class ContainerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """A sandbox that is there. ``ips`` and ``pid`` are known only from its status."""
+    """A sandbox that is there. ``ips`` are known only from its status; ``handler`` is as it was asked for."""
 
     id: str
     name: str
@@ -198,6 +198,7 @@ class Sandbox:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     ips: Sequence[str] = ()
+    handler: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

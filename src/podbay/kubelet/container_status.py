@@ -58,7 +58,8 @@ def container_status(
     if kind == "ephemeralContainers":
         del status["started"]  # nobody asks whether it has
     # What was mounted when it was made stays told, whatever the runtime can do later.
-    mounts = (old or {}).get("volumeMounts") or mounts_report(container, recursive_read_only=about.recursive_read_only)
+    made = old if old is not None and old.get("containerID") else {}
+    mounts = made.get("volumeMounts") or mounts_report(container, recursive_read_only=about.recursive_read_only)
     if mounts:
         status["volumeMounts"] = mounts
     waiting = about.waiting.get(name)

@@ -82,7 +82,7 @@ class Executor:
         for told in cut:
             self._worker.tell("Warning", "DNSConfigForming", told)
         try:
-            handler = await self._handler()
+            handler = await self.handler()
             users = kubelet.user_namespaces.of(pod, kubelet.heartbeat.info, handler)
             config = sandboxes.sandbox_config(pod, kubelet.config, attempt, dns, users, handler)
             if kubelet.config.is_real:
@@ -105,7 +105,7 @@ class Executor:
             kubelet.files.write_hosts(pod, sandbox.ips, kubelet.config.cluster_domain)
         return Observed((sandbox, *seen.sandboxes[:1]), tuple(kept))
 
-    async def _handler(self) -> str:
+    async def handler(self) -> str:
         """Return the runtime's name for the way in which the pod's class is run. Raises HandlerUnknown."""
         name = self._pod["spec"].get("runtimeClassName") or ""
         if not name:
@@ -165,7 +165,7 @@ class Executor:
         except PullProblem as problem:
             return waits(problem.reason, problem.message, problem.retry_s, told=problem.reason)
         try:
-            handler = await self._handler()
+            handler = await self.handler()
             config = await self._container_config(container, start.attempt, image, images, seen, handler)
         except (ConfigurationError, sandboxes.HandlerUnknown) as error:
             return waits("CreateContainerConfigError", str(error), _TRY_AGAIN_S)

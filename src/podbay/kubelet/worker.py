@@ -376,7 +376,7 @@ class Worker:
             messages=self._messages,
             oom_killed=frozenset(self._oom),
             healths=kubelet.prober.healths(self.uid),
-            recursive_read_only=kubelet.heartbeat.info.recursive_read_only,
+            recursive_read_only=await self._can_recursive_read_only(seen),
             failure=self._failure,
             eviction=self._eviction,
             is_disruption=self._is_disruption,
@@ -396,6 +396,14 @@ class Worker:
             elif newer:
                 self.pod = written  # its watch event will be no news any more
         return None
+
+    async def _can_recursive_read_only(self, seen: Observed) -> bool:
+        """Tell whether the pod's handler can mount so: the one that its sandbox was made with, or will be made with."""
+        try:
+            handler = seen.sandboxes[0].handler if seen.sandboxes else await self._executor.handler()
+        except sandboxes.HandlerUnknown:
+            return False
+        return self._kubelet.heartbeat.info.can_recursive_read_only(handler)
 
 
 def _least(*seconds: float | None) -> float | None:

@@ -106,7 +106,18 @@ def test_what_was_mounted_stays_told_whatever_the_runtime_can_do_later() -> None
     pod = a_pod(a_container("main", volumeMounts=[mount]))
     before = pod_status(pod, has(), Circumstances(now="", host_ip="", recursive_read_only=True))
     assert "resources" not in before["containerStatuses"][0]
-    after = pod_status(pod | {"status": before}, has(ran("main", RUNNING)), Circumstances(now="", host_ip=""))
+    able = Circumstances(now="", host_ip="", recursive_read_only=True)
+    made = pod_status(pod | {"status": before}, has(ran("main", RUNNING)), able)
+    after = pod_status(pod | {"status": made}, has(ran("main", RUNNING)), Circumstances(now="", host_ip=""))
     mounted = after["containerStatuses"][0]["volumeMounts"]
     assert mounted == before["containerStatuses"][0]["volumeMounts"]
     assert mounted[0]["recursiveReadOnly"] == "Enabled"
+
+
+def test_what_is_told_of_mounts_before_there_is_a_container_follows_what_the_runtime_can() -> None:
+    mount = {"name": "v", "mountPath": "/v", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    pod = a_pod(a_container("main", volumeMounts=[mount]))
+    before = pod_status(pod, has(), Circumstances(now="", host_ip=""))
+    able = Circumstances(now="", host_ip="", recursive_read_only=True)
+    after = pod_status(pod | {"status": before}, has(ran("main", RUNNING)), able)
+    assert after["containerStatuses"][0]["volumeMounts"][0]["recursiveReadOnly"] == "Enabled"
