@@ -151,6 +151,7 @@ async def test_variables_can_be_made_of_others(node: Node) -> None:
 async def test_a_pod_can_have_a_resolver_of_its_own(node: Node) -> None:
     """[sig-network] DNS should support configurable pod DNS nameservers
 
+    Compared with test/e2e/network/dns.go
     - the pod runs: ``output``
     - its search list has resolv.conf.local: line 1
     - its list of servers has 1.1.1.1: line 2

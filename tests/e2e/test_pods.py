@@ -99,6 +99,7 @@ def test_a_collection_of_pods_is_deleted(cluster: RealCluster) -> None:
 def test_a_pods_status_is_patched(cluster: RealCluster) -> None:
     """[sig-node] Pods should patch a pod status
 
+    Compared with test/e2e/common/node/pods.go
     - the answer to the patch of the status has the label, the message and the reason: the assertions
     """
     cluster.apply(pod("patched", shell("main", SLEEP)))
@@ -116,6 +117,7 @@ def test_equal_requests_and_limits_are_guaranteed(cluster: RealCluster) -> None:
     """[sig-node] Pods Extended Pods Set QOS Class should be set on Pods with matching resource requests and limits for
     memory and cpu
 
+    Compared with test/e2e/node/pods.go
     - the pod's status has the QoS class Guaranteed: the assertion
     """
     amounts = {"cpu": "100m", "memory": "100Mi"}

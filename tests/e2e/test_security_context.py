@@ -27,6 +27,7 @@ async def test_a_container_runs_as_the_user_that_it_names(node: Node) -> None:
     """[sig-node] Security Context When creating a container with runAsUser should run the container with uid 65534
     [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/node/security_context.go
     - the shell's ``test $(id -u) -eq 65534`` is true and the pod succeeds: ``output``
     """
     assert await node.output("test $(id -u) -eq 65534", container=context(runAsUser=65534)) == []
@@ -36,6 +37,7 @@ async def test_the_user_and_group_of_the_pod_hold(node: Node) -> None:
     """[sig-node] Security Context should support pod.Spec.SecurityContext.RunAsUser And
     pod.Spec.SecurityContext.RunAsGroup [LinuxOnly]
 
+    Compared with test/e2e/node/security_context.go
     - the output of ``id`` has uid=1001: the first assertion
     - and gid=2002: the same
     """
@@ -47,6 +49,7 @@ async def test_the_user_and_group_of_a_container_win(node: Node) -> None:
     """[sig-node] Security Context should support container.SecurityContext.RunAsUser And
     container.SecurityContext.RunAsGroup [LinuxOnly]
 
+    Compared with test/e2e/node/security_context.go
     - the output of ``id`` has uid=1002 and gid=2002, the container's, not the pod's: the only assertion
     """
     own = context(runAsUser=1002, runAsGroup=2002)
@@ -64,6 +67,7 @@ async def test_a_container_is_unprivileged_unless_it_says_so(node: Node) -> None
     """[sig-node] Security Context When creating a pod with privileged should run the container as unprivileged when
     false [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/node/security_context.go
     - the pod succeeds, its command being ``ip link add dummy0 type dummy || true``: ``output``
     - its log says "Operation not permitted": the first assertion
     """
@@ -79,6 +83,7 @@ async def test_a_root_file_system_is_writable_unless_it_says_so(node: Node) -> N
     """[sig-node] Security Context When creating a pod with readOnlyRootFilesystem should run the container with
     writable rootfs when readOnlyRootFilesystem=false [NodeConformance]
 
+    Compared with test/e2e/common/node/security_context.go
     - the pod, which touches a file in its root, succeeds: ``output``
     """
     assert await node.output("touch checkfile", container=context(readOnlyRootFilesystem=False)) == []
@@ -100,6 +105,7 @@ async def test_privileges_are_not_gained_where_that_is_forbidden(node: Node) -> 
     """[sig-node] Security Context when creating containers with AllowPrivilegeEscalation should not allow privilege
     escalation when false [LinuxOnly] [NodeConformance]
 
+    Compared with test/e2e/common/node/security_context.go
     - a program with the set-uid bit that runs as 1000 prints that its effective user is 1000: the first assertion
     - the pod succeeds: ``output``
     """
