@@ -14,7 +14,8 @@ from podbay.kubelet.observed import POD_UID, Observed, observed
 from podbay.lib.clock import Clock
 
 _SETTLE_S: Final = 0.01
-_SETTLE_TRIES: Final = 300
+_SETTLE_SHARE: Final = 0.1  # of the time that was waited already
+_SETTLE_MOST_S: Final = 300.0
 
 
 class Observer:
@@ -77,14 +78,18 @@ class Observer:
         return container_id in self._ended
 
     async def settled(self, container_id: str) -> None:
-        """Return when the runtime shows the end that an event has told, or after a few seconds."""
-        for _ in range(_SETTLE_TRIES):
+        """Return when the runtime shows the end that an event has told.
+
+        Or when everything is looked at again anyway: on a busy machine it may take the runtime long to clean up.
+        """
+        began = self._clock.monotonic()
+        while (waited_s := self._clock.monotonic() - began) < _SETTLE_MOST_S:
             try:
                 if (await self._runtime.container_status(container_id)).state is ContainerState.EXITED:
                     return
             except RuntimeFailure:
                 return  # a sandbox, or gone altogether
-            await self._clock.sleep(_SETTLE_S)
+            await self._clock.sleep(max(_SETTLE_S, waited_s * _SETTLE_SHARE))
 
     async def _container(self, rough: Container) -> Container | None:
         known = self._ended.get(rough.id)
