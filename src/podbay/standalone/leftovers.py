@@ -1,8 +1,8 @@
 """Removes what a killed containerd left behind: shims, tasks, network namespaces, addresses, cgroups of no sandbox.
 
-Takes one containerd's directories and what CRI lists; acts on processes, mounts and files. A containerd that is killed
-while it makes a sandbox forgets it, and no later start of it cleans that up. Its children may go on for a moment: what
-they leave late is for the next sweep.
+Takes one containerd's directories and what lives of what CRI lists; acts on processes, mounts and files. A containerd
+that is killed while it makes a sandbox forgets it, and no later start of it cleans that up. Its children may go on for
+a moment: what they leave late is for the next sweep.
 Invariant: only what is older than the running containerd is touched, or what it cannot be making now (a shim has a
 bundle before it starts, and whoever asks for a sandbox has only so much patience); and only what lies under this
 containerd's own directories, or names its socket.
@@ -19,11 +19,12 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from podbay.cri.runtime import Container, ContainerState, Sandbox
 from podbay.kubelet import cgroups
 
 _log = logging.getLogger(__name__)
@@ -53,8 +54,22 @@ class ContainerdPlace:
     patience_s: float
 
 
+def living(sandboxes: Iterable[Sandbox], containers: Iterable[Container]) -> frozenset[str]:
+    """Return the ids of what CRI lists that may have something of the machine.
+
+    What has ended has nothing: a containerd that was killed while it made or stopped a sandbox lists it as not ready,
+    and never looks at its shim, tasks and address again. Containers live in the shim of their sandbox.
+    """
+    alive = [container for container in containers if container.state is not ContainerState.EXITED]
+    return frozenset(
+        {sandbox.id for sandbox in sandboxes if sandbox.ready}
+        | {container.id for container in alive}
+        | {container.sandbox_id for container in alive}
+    )
+
+
 def sweep_leftovers(place: ContainerdPlace, known: frozenset[str]) -> list[str]:
-    """Remove everything of unknown ids; ``known`` are those of the sandboxes and containers that CRI lists.
+    """Remove everything of unknown ids; ``known`` are those of the living sandboxes and containers.
 
     Returns what was removed. Blocking. Raises OSError only if containerd has gone meanwhile.
     """

@@ -21,7 +21,7 @@ from podbay.lib.clock import Clock
 from podbay.standalone import containerd, processes
 from podbay.standalone.cluster import NodePlace
 from podbay.standalone.errors import ClusterError
-from podbay.standalone.leftovers import ContainerdPlace, sweep_leftovers
+from podbay.standalone.leftovers import ContainerdPlace, living, sweep_leftovers
 from podbay.standalone.machine import binary, oci_runtime_path
 from podbay.standalone.settings import Settings
 
@@ -91,7 +91,7 @@ class PrivateRuntime:
         pid = processes.running(self._place.containerd_pid)
         if pid is None:
             return  # it is about to be started again, and we shall be called again
-        known = {s.id for s in await runtime.sandboxes()} | {c.id for c in await runtime.containers()}
+        known = living(await runtime.sandboxes(), await runtime.containers())
         place = ContainerdPlace(
             state=self._place.run / "containerd",
             socket=self._place.socket,
@@ -102,7 +102,7 @@ class PrivateRuntime:
             cgroup=self._place.cgroup,
             patience_s=patience_s,
         )
-        await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
+        await asyncio.to_thread(sweep_leftovers, place, known)
 
     async def import_archive(self, archive: Path) -> None:
         """Load an image archive. Raises ClusterError."""

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from podbay.standalone.leftovers import ContainerdPlace, sweep_leftovers
+from podbay.cri.runtime import Container, ContainerState, Sandbox
+from podbay.standalone.leftovers import ContainerdPlace, living, sweep_leftovers
 
 _KNOWN = "a" * 64
 _GONE = "b" * 64
@@ -29,3 +30,25 @@ def test_an_address_that_a_killed_containerds_child_took_late_is_freed_once_nobo
     )
     sweep_leftovers(place, frozenset({_KNOWN}))
     assert sorted(entry.name for entry in network.iterdir() if entry.name != "lock") == left
+
+
+def sandbox(name: str, *, ready: bool) -> Sandbox:
+    return Sandbox(id=name, name=name, namespace="n", uid=name, attempt=0, ready=ready, created_at=1)
+
+
+def container(name: str, sandbox_id: str, state: ContainerState) -> Container:
+    return Container(id=name, sandbox_id=sandbox_id, name=name, attempt=0, state=state, created_at=1)
+
+
+def test_a_sandbox_that_is_ready_lives_and_one_that_is_not_has_nothing_any_more() -> None:
+    assert living([sandbox("a", ready=True), sandbox("b", ready=False)], []) == {"a"}
+
+
+def test_a_container_that_ended_has_nothing_any_more() -> None:
+    ended = container("ended", "a", ContainerState.EXITED)
+    assert living([sandbox("a", ready=False)], [ended]) == set()
+
+
+def test_a_sandbox_lives_as_long_as_a_container_in_it() -> None:
+    for state in (ContainerState.CREATED, ContainerState.RUNNING, ContainerState.UNKNOWN):
+        assert living([sandbox("a", ready=False)], [container("c", "a", state)]) == {"a", "c"}
