@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from podbay.cri.client import CriRuntime
-from podbay.cri.runtime import ContainerState, RuntimeFailure
+from podbay.cri.runtime import ContainerState, Runtime, RuntimeFailure
 from podbay.kubelet import cgroups
 from podbay.lib.clock import RealClock
 from podbay.standalone import processes
@@ -76,9 +76,9 @@ async def _stop_pods_of(place: NodePlace, *, remove: bool, say: Callable[[str], 
         await runtime.close()
 
 
-async def _stop_container(runtime: CriRuntime, container: str, grace_s: float) -> None:
-    async with asyncio.timeout(grace_s + _SPARE_S):
-        with contextlib.suppress(RuntimeFailure):  # the sandbox's stop ends it, or says why it cannot
+async def _stop_container(runtime: Runtime, container: str, grace_s: float) -> None:
+    with contextlib.suppress(RuntimeFailure, TimeoutError):  # the sandbox's stop ends it, or says why it cannot
+        async with asyncio.timeout(grace_s + _SPARE_S):
             await runtime.stop_container(container, grace_s)
 
 
