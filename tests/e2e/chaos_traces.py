@@ -15,14 +15,14 @@ from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import Container, ContainerState, Sandbox
 from podbay.kubelet import cgroups
 from podbay.lib.clock import RealClock
-from podbay.standalone.cluster import NodePlace
+from podbay.standalone.cluster import Cluster, NodePlace
 from tests.e2e.chaos_pods import MARK
 
 _PREFIX: Final = f"{MARK}=".encode()
 
 
-def running() -> Counter[str]:
-    """Return who runs: the identities of all first processes of containers, and how many there are of each."""
+def running(cluster: Cluster) -> Counter[str]:
+    """Return who runs: the identities of its containers, and how many there are of each."""
     found: Counter[str] = Counter()
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
@@ -30,7 +30,7 @@ def running() -> Counter[str]:
         try:
             words = (process / "environ").read_bytes().split(b"\0")
             mine = [word for word in words if word.startswith(_PREFIX)]
-            if not mine or not _is_first(process):
+            if not mine or not _is_first(process) or f"{cluster.cgroup}/" not in (process / "cgroup").read_text():
                 continue
         except OSError:
             continue  # it ended just now

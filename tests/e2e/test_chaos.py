@@ -119,7 +119,7 @@ class Chaos:
     def watch(self) -> None:
         """Look for containers that run twice at once, until it is over."""
         while not self.over.wait(0.2):
-            self.doubled |= {who for who, count in running().items() if count > 1}
+            self.doubled |= {who for who, count in running(self.place).items() if count > 1}
 
     def run(self) -> None:
         """Do all of it for as long as it shall be, and bring everything up again."""
@@ -151,7 +151,7 @@ class Chaos:
         pods = self.pods()
         found = [f"{pod['metadata']['name']} {why}" for pod in pods if (why := self._wrong_status(pod))]
         wanted = {who for pod in pods for who in _wanted(pod)}
-        runs = running()
+        runs = running(self.place)
         found += [f"{who} is missing" for who in sorted(wanted - set(runs))]
         found += [f"{who} runs and should not" for who in sorted(set(runs) - wanted)]
         found += [f"{who} runs {count} times" for who, count in runs.items() if count > 1]
