@@ -1,16 +1,29 @@
 """Pods of mixed kinds for the chaos test, each of whose containers says who it is.
 
 Every container has ``CHAOS_ID`` (its pod's uid and its name) in its environment, and appends it to a file of the host
-when it starts: so the test sees what runs, and what was started how often, without asking anybody.
+when it starts: so the test sees what runs, and what was started how often, without asking anybody. As long as it lives
+it holds a lock of that name: one that finds it held appends to another file, so none runs twice unseen, however short.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from podbay.standalone.images.debian import busybox_files
+from podbay.standalone.images.layer import ImageRecipe, build
+from podbay.standalone.images.recipes import busybox_recipe
 from tests.e2e.harness import SLEEP, Pod, pod
+from tests.e2e.python_image import shared_libraries
 
 MARK: Final = "CHAOS_ID"
+KEEPERS: Final = ("example.com/tests/keeper:1", "example.com/tests/keeper:2")
+_START: Final = f"""
+exec 9>>"/chaos/$CHAOS_UID.$CHAOS_NAME.lock"
+flock -n 9 || echo "${MARK}" >> /chaos/doubled
+echo "${MARK}" >> /chaos/started
+"""
 CONFIG: Final[dict[str, Any]] = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -28,16 +41,34 @@ class Kind:
     ends: bool = False
 
 
+def build_keeper(name: str, target: Path) -> None:
+    """Build an image for the containers: busybox, and the machine's own flock. Raises ClusterError."""
+    base = busybox_recipe(busybox_files(), name)
+    found = shutil.which("flock")
+    assert found, "flock is not installed: install util-linux"
+    needed = [Path(found), *shared_libraries([Path(found)])]
+    recipe = ImageRecipe(
+        name=name,
+        architecture=base.architecture,
+        files={**base.files, **{str(path)[1:]: path.read_bytes() for path in needed}},
+        links=base.links,
+        directories=base.directories,
+        command=base.command,
+    )
+    build(recipe, target)
+
+
 def container(name: str, script: str, **rest: Any) -> dict[str, Any]:
     """Return a container that says who it is, and then runs a script."""
     mounts = [{"name": "chaos", "mountPath": "/chaos"}, *rest.pop("volumeMounts", ())]
     return {
         "name": name,
-        "image": "busybox",
+        "image": KEEPERS[0],
         "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", f'echo "${MARK}" >> /chaos/started; {script}'],
+        "command": ["sh", "-c", _START + script],
         "env": [
             {"name": "CHAOS_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+            {"name": "CHAOS_NAME", "value": name},
             {"name": MARK, "value": f"$(CHAOS_UID)/{name}"},
         ],
         "volumeMounts": mounts,
@@ -93,6 +124,10 @@ def _hooked(name: str, directory: str) -> Pod:
     return _pod(name, directory, container("main", SLEEP, lifecycle=hooks), terminationGracePeriodSeconds=5)
 
 
+def _stubborn(name: str, directory: str) -> Pod:
+    return _pod(name, directory, container("main", "trap '' TERM; while :; do sleep 1; done"))
+
+
 def _once(name: str, directory: str) -> Pod:
     return _pod(name, directory, container("main", "sleep 2"), restartPolicy="Never")
 
@@ -114,6 +149,7 @@ KINDS: Final = (
     Kind("directories", _with_directories),
     Kind("configured", _configured),
     Kind("hooked", _hooked),
+    Kind("stubborn", _stubborn),
     Kind("once", _once, ends=True),
     Kind("retried", _retried, ends=True),
 )

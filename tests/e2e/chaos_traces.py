@@ -46,12 +46,13 @@ def _is_first(process: Path) -> bool:
 
 @dataclass(slots=True)
 class NodeTraces:
-    """What there is on one node: of sandboxes (all as many as there are sandboxes), and of pods (by uid)."""
+    """What there is on one node: of sandboxes (all as many as there are), of pods (by uid), of what lives (by id)."""
 
     sandboxes: list[Sandbox]
     containers: list[Container]
     of_sandboxes: dict[str, int]
     of_pods: dict[str, set[str]] = field(default_factory=dict)
+    of_live: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def ready(self) -> list[Sandbox]:
@@ -87,6 +88,13 @@ def traces(place: NodePlace) -> NodeTraces:
             "logs": {entry.name.rpartition("_")[2] for entry in (place.log / "pods").iterdir()},
             "mounts": {point.removeprefix(f"{pods}/").partition("/")[0] for point in mounts if f"{pods}/" in point},
         },
+        of_live={
+            "cgroups": {
+                name for pod in cgroups.children(place.cgroup) for name in cgroups.children(f"{place.cgroup}/{pod}")
+            },
+            "mounts": {Path(p).parent.name for p in mounts if p.startswith(f"{state}/") and "/netns/" not in p},
+            "containers of the OCI runtime": _names(place.run / "oci" / "k8s.io"),
+        },
     )
 
 
@@ -98,8 +106,12 @@ async def _told(place: NodePlace) -> tuple[list[Sandbox], list[Container]]:
         await runtime.close()
 
 
+def _names(directory: Path) -> set[str]:
+    return {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+
+
 def _count(directory: Path) -> int:
-    return len(list(directory.iterdir())) if directory.is_dir() else 0
+    return len(_names(directory))
 
 
 def _shims(place: NodePlace) -> int:

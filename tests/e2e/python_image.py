@@ -47,7 +47,7 @@ def build_python(target: Path, packages: Sequence[str]) -> None:
         for name, path in _files_of(package):
             files[f"{SITE}/{name}"] = path.read_bytes()
             modules += [path] if ".so" in path.suffixes else []
-    for shared in _shared_libraries([interpreter, *modules]):
+    for shared in shared_libraries([interpreter, *modules]):
         files[str(shared)[1:]] = shared.read_bytes()
     recipe = ImageRecipe(
         name=PYTHON,
@@ -69,7 +69,7 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _shared_libraries(programs: Sequence[Path]) -> set[Path]:
+def shared_libraries(programs: Sequence[Path]) -> set[Path]:
     """Return what the loader loads for programs, by the names that it looks for."""
     told = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     return {Path(match) for match in _LIBRARY.findall(told)}
