@@ -145,6 +145,16 @@ def test_on_the_hosts_network_the_ports_are_the_hosts() -> None:
             '.requests[example.com/gpu]: Invalid value: "1500m": must be an integer',
         ]),
         ({"limits": {"hugepages-2Mi": "2Mi"}}, [": Forbidden: HugePages require cpu or memory"]),
+        ({"requests": {"example.com/gpu": "1"}, "limits": {"example.com/gpu": "2"}}, [
+            '.requests: Invalid value: "1": must be equal to example.com/gpu limit of 2'
+        ]),
+        ({"requests": {"hugepages-2Mi": "2Mi", "cpu": "1"}, "limits": {"hugepages-2Mi": "4Mi"}}, [
+            '.requests: Invalid value: "2Mi": must be equal to hugepages-2Mi limit of 4Mi'
+        ]),
+        ({"limits": {"hugepages-2Mi": "3Mi", "cpu": "1"}}, [
+            '.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi',
+            '.requests[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi',
+        ]),
     ],
 )  # fmt: skip
 def test_resources(resources: dict[str, Any], expected: list[str]) -> None:
