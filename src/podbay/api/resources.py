@@ -150,6 +150,10 @@ STORAGE_CLASSES: Final = Resource(
     group="storage.k8s.io", version="v1", kind="StorageClass", plural="storageclasses", namespaced=False,
     short_names=("sc",),
 )  # fmt: skip
+POD_DISRUPTION_BUDGETS: Final = Resource(
+    group="policy", version="v1", kind="PodDisruptionBudget", plural="poddisruptionbudgets", namespaced=True,
+    short_names=("pdb",), subresources=(_STATUS,),
+)  # fmt: skip
 EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that kind are kept
     group="policy", version="v1", kind="Eviction", plural="evictions", namespaced=True, verbs=("create",)
 )
@@ -157,7 +161,7 @@ EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that ki
 RESOURCES: Final = (
     BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, POD_TEMPLATES,
     SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES,
-    PRIORITY_CLASSES, STORAGE_CLASSES,
+    POD_DISRUPTION_BUDGETS, PRIORITY_CLASSES, STORAGE_CLASSES,
 )  # fmt: skip
 
 NODE_METRICS: Final = Resource(

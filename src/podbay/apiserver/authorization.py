@@ -55,6 +55,13 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule(("create", "get", "list", "update", "watch"), ("coordination.k8s.io",), ("leases",)),
         Rule((*_READ, "patch", "update"), ("",), ("persistentvolumeclaims", "persistentvolumes")),
         Rule(_READ, ("storage.k8s.io",), ("storageclasses",)),
+        Rule(_READ, ("policy",), ("poddisruptionbudgets",)),
+    ),
+    "system:serviceaccount:kube-system:disruption-controller": (
+        _EVENTS,
+        Rule(_READ, ("",), ("pods",)),
+        Rule(_READ, ("policy",), ("poddisruptionbudgets",)),
+        Rule(("update",), ("policy",), ("poddisruptionbudgets/status",)),
     ),
     "system:serviceaccount:kube-system:namespace-controller": (
         Rule(("delete", "get", "list", "watch"), ("",), ("namespaces",)),

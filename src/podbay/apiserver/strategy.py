@@ -24,8 +24,10 @@ _WITH_STATUS: Final = (
     resources.NAMESPACES,
     resources.PERSISTENT_VOLUMES,
     resources.PERSISTENT_VOLUME_CLAIMS,
+    resources.POD_DISRUPTION_BUDGETS,
 )
-_UNCONDITIONAL_REFUSED: Final = (resources.LEASES, resources.RUNTIME_CLASSES)
+_COUNTED: Final = (resources.PODS, resources.POD_DISRUPTION_BUDGETS)  # whose generation follows their spec
+_UNCONDITIONAL_REFUSED: Final = (resources.LEASES, resources.RUNTIME_CLASSES, resources.POD_DISRUPTION_BUDGETS)
 _CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1, resources.RUNTIME_CLASSES)
 _RETURNS_OBJECT: Final = (
     resources.PODS,
@@ -35,6 +37,7 @@ _RETURNS_OBJECT: Final = (
     resources.PERSISTENT_VOLUME_CLAIMS,
     resources.STORAGE_CLASSES,
 )
+_BUDGET_COUNTS: Final = ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
 _GATED: Final = {
     "type": "PodScheduled",
     "status": "False",
@@ -56,6 +59,9 @@ def prepare_create(resource: Resource, obj: Object) -> None:
             obj["status"]["conditions"] = [dict(_GATED)]
     elif resource is resources.POD_TEMPLATES:
         obj["metadata"]["generation"] = 1
+    elif resource is resources.POD_DISRUPTION_BUDGETS:
+        obj["metadata"]["generation"] = 1
+        obj["status"] = dict.fromkeys(_BUDGET_COUNTS, 0)
     elif resource is resources.NODES:
         _taint_new_node(obj)
     elif resource is resources.NAMESPACES:
@@ -71,7 +77,7 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
     """Reset what an update of the main resource may not change."""
     if resource in _WITH_STATUS:
         _keep(new, old, "status")
-    if resource is resources.PODS:
+    if resource in _COUNTED:
         _count_generation(new, old)
     if resource is resources.POD_TEMPLATES and new.get("template") != old.get("template"):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1

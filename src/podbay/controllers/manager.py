@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podbay.client.rest import Rest
+from podbay.controllers.disruption import DisruptionController
 from podbay.controllers.local_path import LocalPathProvisioner
 from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
@@ -22,6 +23,7 @@ from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 
 NAMESPACE_USER: Final = "system:serviceaccount:kube-system:namespace-controller"
+DISRUPTION_USER: Final = "system:serviceaccount:kube-system:disruption-controller"
 NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
 POD_GARBAGE_USER: Final = "system:serviceaccount:kube-system:pod-garbage-collector"
 ROOT_CA_USER: Final = "system:serviceaccount:kube-system:root-ca-cert-publisher"
@@ -54,6 +56,7 @@ class ControllerManager:
             PodGarbageCollector(rest_for(POD_GARBAGE_USER), clock, activity),
             RootCaPublisher(rest_for(ROOT_CA_USER), clock, activity, certificate=root_ca),
             ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
+            DisruptionController(rest_for(DISRUPTION_USER), clock, activity),
             VolumeBinder(rest_for(BINDER_USER), clock, activity),
             ClaimProtectionController(rest_for(CLAIM_PROTECTION_USER), clock, activity),
             VolumeProtectionController(rest_for(VOLUME_PROTECTION_USER), clock, activity),

@@ -50,6 +50,7 @@ def decide(
     choose: Callable[[Sequence[str]], str],
     labels_of: LabelsOfNamespace = _no_labels,
     view: VolumeView | None = None,
+    budgets: Collection[Mapping[str, Any]] = (),
 ) -> Decision:
     """Filter, score, and choose among the best, or find whom to evict.
 
@@ -75,7 +76,7 @@ def decide(
         else:
             refusals[state.name] = refusal
     if not fitting:
-        return _nowhere(pod, needs, refusals, states, labels_of, volumes)
+        return _nowhere(pod, needs, refusals, states, labels_of, volumes, budgets)
     chosen = _chosen(pod, needs, states, fitting, choose, labels_of)
     return Decision(node=chosen.name, volumes=volumes.plan(chosen) or NO_VOLUMES)
 
@@ -112,6 +113,7 @@ def _nowhere(
     states: Collection[NodeState],
     labels_of: LabelsOfNamespace,
     volumes: VolumeFilter,
+    budgets: Collection[Mapping[str, Any]],
 ) -> Decision:
     """Return why a pod fits nowhere, in upstream's words, and what evicting could do about it."""
     counts = Counter(reason for refusal in refusals.values() for reason in refusal.reasons)
@@ -121,7 +123,7 @@ def _nowhere(
     why = ineligible(pod, needs, next((state for state in states if state.name == nominated), None))
     if why:
         return Decision(message=f"{told} preemption: {why}", refused_by=refused_by, gives_up=why != TERMINATING)
-    preemption = find_candidate(pod, needs, refusals, states, labels_of, volumes)
+    preemption = find_candidate(pod, needs, refusals, states, labels_of, volumes, budgets)
     if preemption.candidate is not None:
         return Decision(message=told, refused_by=refused_by, preempt=preemption.candidate)
     against = _counted(Counter(preemption.reasons))

@@ -3,6 +3,7 @@
 Pure. Takes the pod, why each node refused it, and the nodes; gives a node with its victims, or for each node why
 evicting does not help.
 Invariant: a victim's priority is below the pod's; no pod is a victim without whose eviction the pod would fit, too.
+A pod whose disruption budget has nothing left is spared where another one will do.
 Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/#preemption
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podbay.scheduler.affinity_terms import LabelsOfNamespace
+from podbay.scheduler.budgets import violating
 from podbay.scheduler.filters import Refusal, refusal_of
 from podbay.scheduler.pod_affinity import PodAffinityFilter
 from podbay.scheduler.snapshot import NodeState, PodNeeds
@@ -59,19 +61,20 @@ def find_candidate(
     states: Collection[NodeState],
     labels_of: LabelsOfNamespace,
     volumes: VolumeFilter | None = None,
+    budgets: Collection[Mapping[str, Any]] = (),
 ) -> Preemption:
     """Return the best node to clear. ``refusals`` are by node; a node whose refusal no eviction mends is left out."""
     found: list[tuple[tuple[Any, ...], Candidate]] = []
     reasons: list[str] = []
     most = max(_LEAST_CANDIDATES, len(states) // 10)
-    attempt = _Attempt(pod, needs, states, labels_of, volumes)
+    attempt = _Attempt(pod, needs, states, labels_of, volumes, budgets)
     for state in states:
         if not refusals[state.name].preemptible:
             reasons.append(HOPELESS)
         elif len(found) < most:
-            victims, why = attempt.victims_on(state)
+            victims, broken, why = attempt.victims_on(state)
             if victims:
-                cost = _cost([state.pods[key] for key in victims])
+                cost = (broken, *_cost([state.pods[key] for key in victims]))
                 found.append((cost, Candidate(state.name, tuple(victims))))
             reasons += why
     if not found:
@@ -89,7 +92,9 @@ class _Attempt:
         states: Collection[NodeState],
         labels_of: LabelsOfNamespace,
         volumes: VolumeFilter | None,
+        budgets: Collection[Mapping[str, Any]],
     ) -> None:
+        self._budgets = budgets
         self._volumes = volumes
         self._pod = pod
         self._needs = needs
@@ -101,23 +106,26 @@ class _Attempt:
             or any(state.pods_with_affinity for state in states)
         )
 
-    def victims_on(self, state: NodeState) -> tuple[list[str], Sequence[str]]:
-        """Return whom to evict, or the reasons why nobody's eviction helps."""
+    def victims_on(self, state: NodeState) -> tuple[list[str], int, Sequence[str]]:
+        """Return whom to evict and how many of them against their budgets, or why nobody's eviction helps."""
         lower = {key: other for key, other in state.pods.items() if other.priority < self._needs.priority}
         if not lower:
-            return [], (NO_VICTIMS,)
+            return [], 0, (NO_VICTIMS,)
         cleared = state.supposing(removed=lower)
         refusal = self._refusal(cleared)
         if refusal is not None:
-            return [], refusal.reasons
+            return [], 0, refusal.reasons
         victims = []
-        for key in sorted(lower, key=lambda key: _importance(lower[key])):
+        ordered = {key: lower[key] for key in sorted(lower, key=lambda key: _importance(lower[key]))}
+        against = violating(ordered, self._budgets)
+        for key in sorted(ordered, key=lambda key: key not in against):  # whom a budget holds is spared first
             with_it = cleared.supposing(added={key: lower[key]})
             if self._refusal(with_it) is None:
                 cleared = with_it
             else:
                 victims.append(key)
-        return victims, ()
+        victims.sort(key=lambda key: _importance(lower[key]))
+        return victims, len(against.intersection(victims)), ()
 
     def _refusal(self, state: NodeState) -> Refusal | None:
         refusal = refusal_of(self._pod, self._needs, state)

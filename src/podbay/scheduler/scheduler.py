@@ -19,6 +19,7 @@ from podbay.api.resources import (
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     STORAGE_CLASSES,
 )
@@ -58,6 +59,7 @@ class Scheduler:
         self._claims = Informer(rest, PERSISTENT_VOLUME_CLAIMS, clock, activity)
         self._volumes = Informer(rest, PERSISTENT_VOLUMES, clock, activity)
         self._classes = Informer(rest, STORAGE_CLASSES, clock, activity)
+        self._budgets = Informer(rest, POD_DISRUPTION_BUDGETS, clock, activity)
         self._view = VolumeView(self._claims.objects, self._volumes.objects, self._classes.objects)
         self._prebinder = VolumePreBinder(rest, clock, self._claims, self._volumes, self._view)
         self._events = EventRecorder(rest, clock, activity, component=NAME)
@@ -75,7 +77,9 @@ class Scheduler:
     async def run(self) -> None:
         """Schedule until cancelled."""
         async with TaskScope() as scope:
-            informers = (self._pods, self._nodes, self._namespaces, self._claims, self._volumes, self._classes)
+            informers = (
+                self._pods, self._nodes, self._namespaces, self._claims, self._volumes, self._classes, self._budgets
+            )  # fmt: skip
             for informer in informers:
                 scope.start(informer.run(), name=f"scheduler {informer.resource.plural}")
             scope.start(self._events.run(), name="scheduler events")
@@ -99,7 +103,8 @@ class Scheduler:
             self._queue.remove(key)
             return
         needs = needs_of(pod)
-        decision = decide(pod, needs, self._states_for(key, needs), random.choice, self._labels_of, self._view)
+        states, budgets = self._states_for(key, needs), self._budgets.objects.values()
+        decision = decide(pod, needs, states, random.choice, self._labels_of, self._view, budgets)
         if decision.node:
             self._assumed.add(key)
             self._snapshot.place(key, decision.node, needs)

@@ -30,6 +30,7 @@ def test_the_aggregated_form_of_the_named_groups() -> None:
         "events.k8s.io",
         "authentication.k8s.io",
         "node.k8s.io",
+        "policy",
         "scheduling.k8s.io",
         "storage.k8s.io",
         "metrics.k8s.io",

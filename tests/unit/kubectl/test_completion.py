@@ -27,7 +27,7 @@ def test_commands_are_completed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_kinds_are_completed_without_a_server(capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked(capsys, "get", "pod") == ["pods", "podtemplates", ":4"]
+    assert asked(capsys, "get", "pod") == ["poddisruptionbudgets.policy", "pods", "podtemplates", ":4"]
     assert "leases.coordination.k8s.io" in asked(capsys, "describe", "")
 
 

@@ -16,6 +16,7 @@ from podbay.api.resources import Resource
 from podbay.api.validation import (
     claims,
     configuration,
+    disruption_budgets,
     events,
     leases,
     namespaces,
@@ -66,6 +67,11 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ("coordination.k8s.io", "Lease"): _Rules(leases.validate_lease, leases.validate_lease_update),
     ("node.k8s.io", "RuntimeClass"): _Rules(
         runtime_classes.validate_runtime_class, runtime_classes.validate_runtime_class_update
+    ),
+    ("policy", "PodDisruptionBudget"): _Rules(
+        disruption_budgets.validate_disruption_budget,
+        disruption_budgets.validate_disruption_budget_update,
+        disruption_budgets.validate_disruption_budget_status_update,
     ),
     ("scheduling.k8s.io", "PriorityClass"): _Rules(
         priority_classes.validate_priority_class, priority_classes.validate_priority_class_update

@@ -17,6 +17,7 @@ from podbay.api.resources import (
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     PRIORITY_CLASSES,
     SECRETS,
@@ -124,6 +125,10 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
         return describe_namespace(obj, now)
     if resource in (PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
         return _storage(session, resource, obj, _events(session, obj) if with_events else None, now)
+    if resource is POD_DISRUPTION_BUDGETS:
+        from podbay.kubectl.describers.disruption import describe_budget
+
+        return describe_budget(obj, _events(session, obj) if with_events else None, now)
     from podbay.kubectl.describers import configuration
 
     if resource is CONFIG_MAPS:

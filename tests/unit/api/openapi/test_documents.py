@@ -47,6 +47,7 @@ DOCUMENTS = (
     "apis/events.k8s.io/v1",
     "apis/authentication.k8s.io/v1",
     "apis/node.k8s.io/v1",
+    "apis/policy/v1",
     "apis/scheduling.k8s.io/v1",
     "apis/storage.k8s.io/v1",
 )
