@@ -135,11 +135,12 @@ def policy_of(kind: str, container: Mapping[str, Any], pods: str) -> str:
 def attempt_of(pod: Pod, seen: Observed, name: str) -> int:
     """Return the number of a container's next incarnation: one more than was ever seen or told.
 
-    One that was made and never started is made again under its own number: that is no restart.
+    One that was made and seems never to have started counts as well, as upstream's does: a runtime that was killed
+    while it started one may not know that it ran.
     """
     newest = seen.newest(name)
     if newest is not None:
-        return newest.attempt + (newest.state is not ContainerState.CREATED)
+        return newest.attempt + 1
     told = pod.get("status") or {}
     for status in (each for field_name in _STATUS_FIELDS for each in told.get(field_name) or ()):
         if status.get("name") == name and status.get("containerID"):

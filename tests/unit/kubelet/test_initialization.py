@@ -25,7 +25,7 @@ def started(pod: Any, *containers: Container, **healths: Health) -> list[tuple[s
     ("there", "expected"),
     [
         ((), [("one", 0)]),
-        ((ran("one", CREATED),), [("one", 0)]),
+        ((ran("one", CREATED),), [("one", 1)]),
         ((ran("one", RUNNING),), []),
         ((ran("one", EXITED),), [("two", 0)]),
         ((ran("one", EXITED), ran("two", RUNNING)), []),
