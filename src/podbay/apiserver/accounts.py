@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from podbay.api import resources
 from podbay.api.errors import Forbidden
+from podbay.api.mirror_pods import MIRROR
 from podbay.api.names import generate_name
 from podbay.api.namespace_furniture import DEFAULT_ACCOUNT, ROOT_CA
 from podbay.api.resources import SERVICE_ACCOUNTS, Resource
 from podbay.apiserver.storage.objects import Objects
 from podbay.lib.clock import Clock
 
-_MIRROR: Final = "kubernetes.io/config.mirror"
 _TRIES: Final = 10
 _WAIT_S: Final = 0.1
 _VOLUME: Final = "kube-api-access-"
@@ -35,7 +35,7 @@ async def admit_account(objects: Objects, clock: Clock, resource: Resource, pod:
     """
     if resource is not resources.PODS:
         return
-    if _MIRROR in (pod["metadata"].get("annotations") or {}):
+    if MIRROR in (pod["metadata"].get("annotations") or {}):
         _check_mirror(pod)
         return
     spec = pod["spec"]

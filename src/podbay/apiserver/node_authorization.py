@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from podbay.api.local_path import NODE as OWNER
 from podbay.api.local_path import is_of_node
+from podbay.api.pod_references import referenced
 from podbay.api.selectors import parse_field_selector
 from podbay.api.volume_binding import claim_names
 from podbay.apiserver.request_info import RequestInfo
@@ -155,21 +156,3 @@ def _selected_node(info: RequestInfo) -> str | None:
 
 def _only_own(node: str, what: str) -> str:
     return f'node "{node}" can only {what} pods with spec.nodeName set to itself'
-
-
-def referenced(pod: Mapping[str, Any], kind: str) -> set[str]:
-    """Return the names of the secrets (``secret``) or config maps (``configMap``) that a pod's spec names."""
-    return {name for name in _references(pod.get("spec") or {}, kind) if name}
-
-
-def _references(value: Any, kind: str) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            if key in (f"{kind}KeyRef", f"{kind}Ref", kind) and isinstance(child, Mapping):
-                yield str(child.get("name") or child.get("secretName") or "")
-            elif key == "imagePullSecrets" and kind == "secret":
-                yield from (str(reference.get("name", "")) for reference in child)
-            yield from _references(child, kind)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _references(child, kind)

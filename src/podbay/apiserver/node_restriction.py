@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from podbay.api import resources
 from podbay.api.errors import Forbidden
+from podbay.api.mirror_pods import MIRROR
+from podbay.api.pod_references import referenced
 from podbay.api.resources import Resource
-from podbay.apiserver.node_authorization import referenced
+from podbay.api.volume_binding import claim_names
 
 Object = Mapping[str, Any]
 
-_MIRROR: Final = "kubernetes.io/config.mirror"
 _RESTRICTED: Final = "node-restriction.kubernetes.io"
 _KUBELET_LABELS: Final = frozenset({
     "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os",
@@ -114,8 +115,8 @@ def _labels_through_status(node: str, new: Object, old: Object) -> str:
 def _mirror(node: str, pod: Object) -> str:
     """Return why a node may not make a pod: it may only show the ones that it runs of its own."""
     metadata, spec = pod["metadata"], pod.get("spec") or {}
-    if _MIRROR not in (metadata.get("annotations") or {}):
-        return f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods'
+    if MIRROR not in (metadata.get("annotations") or {}):
+        return f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
     if spec.get("nodeName") != node:
         return f'node "{node}" can only create pods with spec.nodeName set to itself'
     owners = metadata.get("ownerReferences") or []
@@ -133,4 +134,6 @@ def _mirror(node: str, pod: Object) -> str:
     for kind in ("secret", "configMap"):
         if referenced(pod, kind):
             return f'node "{node}" can not create pods that reference {kind.lower()}s'
+    if claim_names(pod):
+        return f'node "{node}" can not create pods that reference persistentvolumeclaims'
     return ""

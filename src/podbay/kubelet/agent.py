@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from podbay.api.errors import Conflict, NotFound
+from podbay.api.errors import Conflict, NotFound, StatusError
 from podbay.api.images import parse_image_name
+from podbay.api.mirror_pods import is_mirror
 from podbay.api.resources import CONFIG_MAPS, NODES, PODS, RUNTIME_CLASSES, SECRETS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
@@ -39,6 +40,7 @@ from podbay.kubelet.pod_files import PodFiles
 from podbay.kubelet.probes.asking import Asker
 from podbay.kubelet.probes.http import HttpGetter
 from podbay.kubelet.probes.prober import Prober
+from podbay.kubelet.static_pods.running import StaticPods
 from podbay.kubelet.stats.gathering import Stats
 from podbay.kubelet.stats.reader import NodeReader, Reader
 from podbay.kubelet.status_writer import StatusWriter
@@ -125,6 +127,7 @@ class Kubelet:
         query = {"fieldSelector": f"spec.nodeName={config.node_name}"}
         self._source = Informer(rest, PODS, clock, activity, query=query)
         self._source.on_change(self._pod_changed)
+        self.static_pods = StaticPods(self, rest)
         self._workers: dict[str, Worker] = {}
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
         self._connections = 0
@@ -152,6 +155,8 @@ class Kubelet:
         scope.start(self.events.run(), name="kubelet events")
         if self.config.is_real:
             await asyncio.to_thread(self.volumes.share)
+        scope.start(self._hear(), name="runtime events")
+        scope.start(self.static_pods.run(), name="static pods")
         await self.heartbeat.register()
         if self._hooks.network_up is not None:
             await self._hooks.network_up()
@@ -160,13 +165,13 @@ class Kubelet:
         scope.start(self.heartbeat.run(), name="heartbeat")
         scope.start(self._source.run(), name="kubelet pods")
         scope.start(self._local_volumes.run(), name="local volumes")
-        scope.start(self._hear(), name="runtime events")
         if self.stats is not None:
             scope.start(self.stats.run(), name="stats")
             scope.start(Evictions(self, self.stats, self.config, self._pressures_changed).run(), name="evictions")
         if self.config.is_real:
             scope.start(LogRotation(self.runtime, self.config, self.clock).run(), name="log rotation")
         await self._source.synced.wait()
+        self.static_pods.wake()
         with self.activity.working("sweep"):
             await self._sweep()
         scope.start(self._collect_garbage(), name="container garbage")
@@ -265,18 +270,25 @@ class Kubelet:
         """Tell whether a pod is gone from this node."""
         return uid not in self._workers
 
-    async def refusal(self, pod: Object) -> tuple[str, str] | None:
-        """Return why the node refuses a pod that it has not started yet, as (reason, message), or None."""
+    async def refusal(self, pod: Object, *, is_static: bool = False) -> tuple[str, str] | None:
+        """Return why the node refuses a pod that it has not started yet, as (reason, message), or None.
+
+        A static pod is taken also under pressure, and when the API server does not tell what the node's labels are.
+        """
         status = pod.get("status") or {}
         if status.get("startTime"):
             return None  # it was taken before
         node = None
         if not any(condition["type"] == "PodScheduled" for condition in status.get("conditions") or ()):
-            node = await self._rest.get(NODES, self.config.node_name)  # nobody has looked at the node's labels for it
+            try:
+                node = await self._rest.get(NODES, self.config.node_name)  # nobody has looked at the node's labels
+            except (StatusError, TransportError):
+                if not is_static:
+                    raise
         uid = pod["metadata"]["uid"]
         others = [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
         return (
-            pressure.refusal(pod, self.heartbeat.pressures)
+            pressure.refusal(pod, () if is_static else self.heartbeat.pressures)
             or sysctls.refusal(pod, self._machine.kernel, self.config.allowed_unsafe_sysctls)
             or admission.refusal(pod, others, self.heartbeat.allocatable, node)
             or security.refusal(
@@ -354,7 +366,20 @@ class Kubelet:
             if uid in self._workers:
                 self._workers[uid].wake()
 
+    def start_static(self, pod: Object) -> None:
+        """Run a pod that a file of the node says."""
+        self._start(Worker(self, pod, is_static=True))
+
+    def _start(self, worker: Worker) -> None:
+        self._workers[worker.uid] = worker
+        self._scope.start(self._work(worker), name=f"pod {worker.uid}")
+
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        changed = new or old
+        assert changed is not None
+        if is_mirror(changed):
+            self.static_pods.mirror_changed(old, new)
+            return
         if new is None:
             assert old is not None
             worker = self._workers.get(old["metadata"]["uid"])
@@ -364,8 +389,7 @@ class Kubelet:
         uid = new["metadata"]["uid"]
         worker = self._workers.get(uid)
         if worker is None:
-            worker = self._workers[uid] = Worker(self, new)
-            self._scope.start(self._work(worker), name=f"pod {uid}")
+            self._start(Worker(self, new))
         elif int(new["metadata"]["resourceVersion"]) > int(worker.pod["metadata"]["resourceVersion"]):
             worker.hear(new)
 
@@ -377,6 +401,7 @@ class Kubelet:
                 self._has_litter = True
                 self._workers.pop(worker.uid, None)
                 self.images.forget(worker.pod)
+                self.static_pods.wake()
                 self._owners = {key: uid for key, uid in self._owners.items() if uid != worker.uid}
 
     async def _hear(self) -> None:
@@ -441,7 +466,7 @@ class Kubelet:
 
     async def _sweep(self) -> None:
         """Remove what the runtime and the disk have of pods that nobody knows. Does nothing before pods were heard."""
-        if not self._source.synced.is_set():
+        if not self._is_informed():
             return
         try:
             await sweep(self.runtime, self.observer, self.files, self.config, self._known_uids, self)
@@ -451,12 +476,17 @@ class Kubelet:
 
     async def _sweep_runtime(self) -> None:
         """Remove what a killed runtime left behind. Does nothing before pods were heard, either."""
-        if self._hooks.sweep_runtime is None or not self._source.synced.is_set():
+        if self._hooks.sweep_runtime is None or not self._is_informed():
             return
         try:
             await self._hooks.sweep_runtime()
         except (RuntimeFailure, OSError) as error:
             _log.warning("sweep of the runtime: %s", error)
 
+    def _is_informed(self) -> bool:
+        """Tell whether all is known that should run."""
+        return self._source.synced.is_set() and self.static_pods.has_read
+
     def _known_uids(self) -> set[str]:
-        return {pod["metadata"]["uid"] for pod in self._source.objects.values()} | set(self._workers)
+        heard = {pod["metadata"]["uid"] for pod in self._source.objects.values()}
+        return heard | self.static_pods.uids() | set(self._workers)

@@ -22,6 +22,7 @@ class KubeletConfig:
     ``api_host`` and ``api_port`` are where pods reach the API server, if they can.
     Every ``container_log_monitor_s`` seconds, logs that have reached
     ``container_log_max_bytes`` (negative: none) are moved aside; ``container_log_max_files`` of a container are kept.
+    Pods of the node's own come from the files of ``static_pod_path``, looked at every ``file_check_s`` seconds.
 
     Of a container that is started again and again, ``max_per_pod_container`` dead ones are kept (upstream has no
     setting for it any more). When the disk of the images is filled to ``image_gc_high_percent`` (100: never), unused
@@ -69,6 +70,8 @@ class KubeletConfig:
     image_minimum_gc_age_s: float = 120.0
     image_gc_period_s: float = 300.0
     pinned_images: Sequence[str] = ()
+    static_pod_path: Path | None = None
+    file_check_s: float = 20.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be so."""

@@ -5,6 +5,7 @@ Invariant: a field that is not followed is refused, never dropped.
 Source: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
 """
 
+from pathlib import Path
 from typing import Any, Final
 
 from podbay.api.quantity import Quantity
@@ -28,12 +29,15 @@ _FIELDS: Final[dict[str, tuple[str, type]]] = {
     "imageGCHighThresholdPercent": ("image_gc_high_percent", int),
     "imageGCLowThresholdPercent": ("image_gc_low_percent", int),
     "imageMinimumGCAge": ("image_minimum_gc_age_s", str),
+    "fileCheckFrequency": ("file_check_s", str),
     "maxParallelImagePulls": ("max_parallel_image_pulls", int),
     "maxPods": ("max_pods", int),
     "podPidsLimit": ("pod_pids_limit", int),
     "runtimeRequestTimeout": ("runtime_request_timeout_s", str),
     "serializeImagePulls": ("serialize_image_pulls", bool),
+    "staticPodPath": ("static_pod_path", str),
 }
+_FILE_CHECK_S: Final = 20.0  # upstream reads no time as nothing said
 _INVALID: Final = "invalid configuration: "
 _LEAST_MONITOR_S: Final = 3.0
 _HIGH: Final = 85
@@ -75,6 +79,7 @@ def _check(found: dict[str, Any]) -> None:
     if found.get("max_pods", 0) < 0:
         raise ValueError(f"{_INVALID}maxPods (--max-pods) {found['max_pods']} must not be a negative number")
     _check_evictions(found)
+    _check_static_pods(found)
     if not all(isinstance(name, str) for name in found.get("allowed_unsafe_sysctls", ())):
         raise ValueError("allowedUnsafeSysctls has a value of another type than str")
     _check_garbage(found)
@@ -82,6 +87,18 @@ def _check(found: dict[str, Any]) -> None:
         found["runtime_request_timeout_s"] = parse_duration(found["runtime_request_timeout_s"])
         if found["runtime_request_timeout_s"] <= 0:
             raise ValueError(f"{_INVALID}runtimeRequestTimeout must be longer than no time")
+
+
+def _check_static_pods(found: dict[str, Any]) -> None:
+    if "static_pod_path" in found:
+        path = found["static_pod_path"]
+        if path and not path.startswith("/"):
+            raise ValueError(f"{_INVALID}staticPodPath {path} must be an absolute path")
+        found["static_pod_path"] = Path(path) if path else None
+    if "file_check_s" in found:
+        found["file_check_s"] = parse_duration(found["file_check_s"]) or _FILE_CHECK_S
+        if found["file_check_s"] < 0:
+            raise ValueError(f"{_INVALID}fileCheckFrequency must not be negative")
 
 
 def _check_evictions(found: dict[str, Any]) -> None:

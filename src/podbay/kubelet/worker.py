@@ -1,7 +1,7 @@
 """One pod's worker: looks, plans, acts, tells; again whenever something happened.
 
-Takes the pod as the API server has it and the runtime's view; acts through ``execute`` and writes the status. Known by
-uid, so a pod of the same name that comes later is another one.
+Takes the pod, as the API server has it or a file of the node says, and the runtime's view; acts through ``execute`` and
+writes the status. Known by uid, so a pod of the same name that comes later is another one.
 Invariant: one step at a time per pod; every step begins with what the runtime has, so a kubelet that starts again goes
 on where it was; an API server that does not answer holds no step up.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
@@ -45,8 +45,9 @@ _WRITE_AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 class Worker:
     """See the module. ``run`` until the pod is gone from the node."""
 
-    def __init__(self, kubelet: "Kubelet", pod: Object) -> None:
+    def __init__(self, kubelet: "Kubelet", pod: Object, *, is_static: bool = False) -> None:
         self._kubelet = kubelet
+        self.is_static = is_static  # a file of the node says it: the API server only shows its mirror
         self.uid: str = pod["metadata"]["uid"]
         self.pod = pod
         self.removed = False
@@ -75,8 +76,11 @@ class Worker:
 
     @property
     def is_evictable(self) -> bool:
-        """Tell whether the pod has something to lose: it was taken, and is not about to leave anyway."""
-        return self.is_taken and self._eviction is None and not self.ending.is_set()
+        """Tell whether the pod has something to lose: it was taken, and is not about to leave anyway.
+
+        A static pod is one that the node cannot do without.
+        """
+        return not self.is_static and self.is_taken and self._eviction is None and not self.ending.is_set()
 
     def evict(self, message: str, *, grace_s: float, is_disruption: bool = False) -> None:
         """Have the pod end for good, within so much time at the most, and tell why.
@@ -222,11 +226,11 @@ class Worker:
         if has_finished(self.pod):
             await self._finish(seen)
             await self._kubelet.volumes.tear_down(self.uid)
-            return False, None
+            return False, await self.write(seen) if self.is_static else None
         if self._eviction is not None:
             return False, await self._exceed(seen)
         if self._failure is None and seen.is_nothing:
-            self._failure = await self._kubelet.refusal(self.pod)
+            self._failure = await self._kubelet.refusal(self.pod, is_static=self.is_static)
             if self._failure is not None:
                 self.tell("Warning", *self._failure)
         if self._failure is not None:
@@ -383,7 +387,12 @@ class Worker:
         )
         status = pod_status(self.pod, seen, about)
         try:
-            written = await kubelet.status_writer.write(self.pod, status)
+            if self.is_static:
+                self.pod = {**self.pod, "status": status}  # nobody else keeps it
+                await kubelet.static_pods.tell(self.pod, status)
+                written = None
+            else:
+                written = await kubelet.status_writer.write(self.pod, status)
         except (StatusError, TransportError) as error:
             self._unwritten += 1
             _log.log(logging.WARNING if self._unwritten == 1 else logging.DEBUG, "status of %s: %s", self._name, error)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from podbay.api.pod_references import referenced
 from podbay.api.resources import RESOURCES, Resource
-from podbay.apiserver.node_authorization import node_refusal, referenced
+from podbay.apiserver.node_authorization import node_refusal
 from podbay.apiserver.request_info import RequestInfo, parse_target
 
 METHODS = {

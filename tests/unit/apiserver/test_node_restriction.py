@@ -64,4 +64,8 @@ async def test_a_node_makes_mirror_pods_of_its_own_only(api: Api) -> None:
     secretive = mirror()
     secretive["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "s"}}]
     await api.call("POST", PODS, secretive, peer=NODE, status=403)
+    claiming = mirror()
+    claiming["spec"]["volumes"] = [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]
+    refused = await api.call("POST", PODS, claiming, peer=NODE, status=403)
+    assert refused["message"].endswith('node "n" can not create pods that reference persistentvolumeclaims')
     await api.call("POST", PODS, mirror(), peer=NODE, status=201)

@@ -84,6 +84,7 @@ class House:
         self.kubelet: Kubelet
         self.dns = DnsConfig()
         self.reader: Reader | None = None
+        self.static_pod_path: Path | None = None
         self.sweeps = 0
         self.mended = 0
         self._kubelets = TaskScope()
@@ -99,6 +100,7 @@ class House:
             log_root=Path("/absent"),
             resolver=lambda: self.dns,
             is_real=False,
+            static_pod_path=self.static_pod_path,
         )
         rest = Rest(self.link, "kubelet")
         hooks = Hooks(sweep_runtime=self._sweep, mend_sandboxes=self._mend)
@@ -188,9 +190,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(**runtime: Any) -> AsyncIterator[House]:
+async def house(*, static_pod_path: Path | None = None, **runtime: Any) -> AsyncIterator[House]:
     """Run a house with one kubelet."""
     made = House(**runtime)
+    made.static_pod_path = static_pod_path
     await made.server.start()
     try:
         await made.start_kubelet()

@@ -1,5 +1,6 @@
 """A kubelet's settings in upstream's file: what is followed, and that the rest is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
          {"container_log_max_bytes": 1 << 20, "container_log_max_files": 3, "container_log_monitor_s": 5}),
         ("imageGCHighThresholdPercent: 50\nimageGCLowThresholdPercent: 40\nimageMinimumGCAge: 0s",
          {"image_gc_high_percent": 50, "image_gc_low_percent": 40, "image_minimum_gc_age_s": 0}),
+        ("staticPodPath: /etc/pods\nfileCheckFrequency: 5s", {"static_pod_path": Path("/etc/pods"), "file_check_s": 5}),
+        ('staticPodPath: ""\nfileCheckFrequency: 0s', {"static_pod_path": None, "file_check_s": 20}),
         ("allowedUnsafeSysctls: [net.core.somaxconn]", {"allowed_unsafe_sysctls": ["net.core.somaxconn"]}),
     ],
 )  # fmt: skip
@@ -92,6 +95,8 @@ def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
             "invalid configuration: imageGCLowThresholdPercent (--image-gc-low-threshold) 80 must be less than"
             " imageGCHighThresholdPercent (--image-gc-high-threshold) 80",
         ),
+        (f"{HEAD}staticPodPath: pods", "invalid configuration: staticPodPath pods must be an absolute path"),
+        (f"{HEAD}fileCheckFrequency: -1s", "invalid configuration: fileCheckFrequency must not be negative"),
         (f"{HEAD}allowedUnsafeSysctls: [1]", "allowedUnsafeSysctls has a value of another type than str"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.errors import Cause
+from podbay.api.mirror_pods import MIRROR
 from podbay.api.validation.containers import validate_common
 from podbay.api.validation.field_errors import duplicate, forbidden, not_found
 from podbay.api.validation.metadata import validate_metadata_update
@@ -17,7 +18,6 @@ from podbay.api.validation.volumes import validate_volumes
 
 Object = Mapping[str, Any]
 
-_MIRROR: Final = "kubernetes.io/config.mirror"
 _ALLOWED: Final = frozenset({
     "name", "image", "command", "args", "workingDir", "envFrom", "env", "volumeMounts", "volumeDevices",
     "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce",
@@ -56,7 +56,7 @@ def validate_ephemeral_containers(spec: Object, volumes: Collection[str], path: 
 def validate_ephemeral_update(new: Object, old: Object) -> list[Cause]:
     """Return what is wrong with a change of a pod's ephemeral containers."""
     path, causes = "spec.ephemeralContainers", validate_metadata_update(new, old)
-    if _MIRROR in ((old.get("metadata") or {}).get("annotations") or {}):
+    if MIRROR in ((old.get("metadata") or {}).get("annotations") or {}):
         return [*causes, forbidden("", "static pods do not support ephemeral containers")]
     spec = new.get("spec") or {}
     volumes, _ = validate_volumes(spec.get("volumes") or (), "spec.volumes")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.mirror_pods import MIRROR
 from podbay.api.pod_containers import KINDS, is_sidecar
 from podbay.api.validation.containers import image_causes, one_of, validate_containers, validate_init_containers
 from podbay.api.validation.ephemeral import validate_ephemeral_containers
@@ -54,7 +55,6 @@ _DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "N
 _OPERATING_SYSTEMS: Final = ("linux", "windows")
 _SYSTEM_CONDITIONS: Final = ("PodScheduled", "Ready", "Initialized")
 _MOST_SECONDS: Final = 2**31 - 1
-_MIRROR: Final = "kubernetes.io/config.mirror"
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _UPDATABLE: Final = ",".join((
     "`spec.containers[*].image`",
@@ -151,9 +151,9 @@ def _is_refused_already(unsupported: Cause, causes: Sequence[Cause]) -> bool:
 def validate_pod_annotations(annotations: Mapping[str, str], spec: Mapping[str, Any], path: str) -> list[Cause]:
     """Return what is wrong with the annotations that mean something to pods."""
     causes = []
-    if _MIRROR in annotations and not spec.get("nodeName"):
+    if MIRROR in annotations and not spec.get("nodeName"):
         detail = "must set spec.nodeName if mirror pod annotation is set"
-        causes.append(invalid(f"{path}[{_MIRROR}]", annotations[_MIRROR], detail))
+        causes.append(invalid(f"{path}[{MIRROR}]", annotations[MIRROR], detail))
     cost = annotations.get(_DELETION_COST)
     if cost is not None and not (re.fullmatch("0|-?[1-9][0-9]*", cost) and -(2**31) <= int(cost) < 2**31):
         causes.append(invalid(f"{path}[{_DELETION_COST}]", cost, "must be a 32bit integer"))
@@ -161,12 +161,12 @@ def validate_pod_annotations(annotations: Mapping[str, str], spec: Mapping[str, 
 
 
 def _mirror_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
-    now = ((new.get("metadata") or {}).get("annotations") or {}).get(_MIRROR)
-    before = ((old.get("metadata") or {}).get("annotations") or {}).get(_MIRROR)
+    now = ((new.get("metadata") or {}).get("annotations") or {}).get(MIRROR)
+    before = ((old.get("metadata") or {}).get("annotations") or {}).get(MIRROR)
     if now == before:
         return []
     change = "add" if before is None else "remove or update"
-    return [forbidden(f"metadata.annotations[{_MIRROR}]", f"may not {change} mirror pod annotation")]
+    return [forbidden(f"metadata.annotations[{MIRROR}]", f"may not {change} mirror pod annotation")]
 
 
 def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cause]:

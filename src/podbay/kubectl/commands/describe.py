@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from podbay.api.errors import Forbidden, NotFound, StatusError
+from podbay.api.mirror_pods import MIRROR, annotations_of
 from podbay.api.resources import (
     CONFIG_MAPS,
     EVENTS,
@@ -116,7 +117,8 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
     if resource is PODS:
         from podbay.kubectl.describers.pods import describe_pod
 
-        return describe_pod(obj, _events(session, obj) if with_events else None, now)
+        told_of = annotations_of(obj).get(MIRROR, "")  # a node tells of what runs, not of what shows it
+        return describe_pod(obj, _events(session, obj, uid=told_of) if with_events else None, now)
     if resource is NODES:
         return _node(session, obj, with_events=with_events, now=now)
     if resource is NAMESPACES:

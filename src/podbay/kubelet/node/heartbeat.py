@@ -63,6 +63,7 @@ class Heartbeat:
         self._is_new = True
         self._extended: dict[str, str] = {}
         self._stray: dict[str, str | None] = {}
+        self._is_running = False
         self._timers: Timers[str] = Timers(_LOOK, clock, self._wake)
         self._own = Informer(rest, NODES, clock, activity, query={"fieldSelector": f"metadata.name={config.node_name}"})
         self._own.on_change(self._own_node_changed)
@@ -92,6 +93,8 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Renew the lease and write what changed, until cancelled."""
+        self._is_running = True
+        self.look_again()  # what was told before is seen now
         try:
             async with TaskScope() as scope:
                 scope.start(self._own.run(), name="own node")
@@ -110,6 +113,8 @@ class Heartbeat:
 
     def look_again(self, within_s: float = 0.0) -> None:
         """Have the runtime looked at, and the status written if it changed."""
+        if not self._is_running:
+            return
         due_s = self._timers.due_in_s(_LOOK)
         if within_s <= 0:
             self._wake(_LOOK)
