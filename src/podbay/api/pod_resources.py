@@ -2,6 +2,7 @@
 
 Pure. Takes a pod's spec and a way to read one container's amounts; gives the pod's. Init containers run one by one
 before the containers, each beside the sidecars that started before it; then sidecars and containers run together.
+A container that is being resized counts as the most of what it asks for, what was allocated to it, and what it has.
 Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, TypeVar
 
 from podbay.api.pod_containers import is_sidecar
+from podbay.api.quantity import Quantity
 
 Object = Mapping[str, Any]
 
@@ -45,6 +47,44 @@ def with_overhead(spec: Object, total: dict[str, Amount], amount_of: Callable[[s
     """Return amounts and what running the pod itself takes besides."""
     _add(total, {name: amount_of(name, value) for name, value in (spec.get("overhead") or {}).items()})
     return total
+
+
+def requests_in_force(pod: Object) -> Callable[[Object], Mapping[str, str]]:
+    """Return what tells a container's requests as they count while a resize goes on.
+
+    One that its node will never do does not count.
+    """
+    spec, status = pod["spec"], pod.get("status") or {}
+    told = {each.get("name"): each for each in status.get("containerStatuses") or ()}
+    told |= {each.get("name"): each for each in status.get("initContainerStatuses") or ()}
+    is_infeasible = any(
+        condition.get("type") == "PodResizePending" and condition.get("reason") == "Infeasible"
+        for condition in status.get("conditions") or ()
+    )
+    runs_once = {c.get("name") for c in spec.get("initContainers") or () if not is_sidecar(c)}
+
+    def requests(container: Object) -> Mapping[str, str]:
+        asked: Mapping[str, str] = (container.get("resources") or {}).get("requests") or {}
+        name = container.get("name")
+        known = told.get(name) or {}
+        if known.get("resources") is None or name in runs_once:
+            return asked
+        has = known["resources"].get("requests") or {}
+        allocated = known.get("allocatedResources") or {}
+        if asked == has == allocated:
+            return asked
+        return _most(*(() if is_infeasible else (asked,)), has, allocated)
+
+    return requests
+
+
+def _most(*lists: Mapping[str, str]) -> dict[str, str]:
+    most: dict[str, str] = {}
+    for amounts in lists:
+        for name, amount in amounts.items():
+            if name not in most or Quantity.parse(most[name]) < Quantity.parse(amount):
+                most[name] = amount
+    return most
 
 
 def _add(total: dict[str, Amount], more: Mapping[str, Amount]) -> None:

@@ -70,6 +70,7 @@ PODS: Final = Resource(
         Subresource(name="exec", verbs=("create", "get"), kind="PodExecOptions"),
         Subresource(name="log", verbs=("get",)),
         Subresource(name="portforward", verbs=("create", "get"), kind="PodPortForwardOptions"),
+        Subresource(name="resize", verbs=("get", "patch", "update")),
         _STATUS,
     ),
 )  # fmt: skip

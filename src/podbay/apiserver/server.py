@@ -237,7 +237,7 @@ class ApiServer:
         if info.verb not in sub.verbs:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         match sub.name:
-            case "status" | "finalize" | "ephemeralcontainers":
+            case "status" | "finalize" | "ephemeralcontainers" | "resize":
                 return await _VERBS[info.verb](call)
             case "binding":
                 return await pods.bind(call)

@@ -107,6 +107,30 @@ def prepare_ephemeral(new: Object, old: Object) -> None:
     _count_generation(new, old)
 
 
+def prepare_resize(new: Object, old: Object) -> None:
+    """Keep everything but what containers ask for and how that may change; who is there is validation's matter."""
+    wanted = {kind: (new.get("spec") or {}).get(kind) or [] for kind in ("containers", "initContainers")}
+    for name in list(new):
+        if name not in ("kind", "apiVersion"):
+            del new[name]
+    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion", "metadata")}
+    new["metadata"] = dict(old["metadata"])
+    new["spec"] = dict(old["spec"])
+    for kind, containers in wanted.items():
+        before = old["spec"].get(kind) or []
+        if [each.get("name") for each in containers] != [each.get("name") for each in before]:
+            new["spec"][kind] = containers
+        elif containers:
+            pairs = zip(containers, before, strict=True)
+            new["spec"][kind] = [_with_resources(previous, container) for container, previous in pairs]
+    _count_generation(new, old)
+
+
+def _with_resources(container: Object, wanted: Object) -> Object:
+    fixed = {name: value for name, value in container.items() if name not in ("resources", "resizePolicy")}
+    return fixed | {name: wanted[name] for name in ("resources", "resizePolicy") if name in wanted}
+
+
 def _count_generation(new: Object, old: Object) -> None:
     """Count a change of what is wanted, through whichever subresource it came."""
     if new.get("spec") != old.get("spec"):

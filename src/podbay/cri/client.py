@@ -20,6 +20,7 @@ from podbay.cri.runtime import (
     ExecResult,
     Image,
     ImageFilesystem,
+    LinuxResources,
     PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
@@ -109,6 +110,13 @@ class CriRuntime:
         """Stop a container."""
         request = pb.StopContainerRequest(container_id=container_id, timeout=int(grace_s))
         await self._call_if_there("StopContainer", request, pb.StopContainerResponse, more_s=grace_s)
+
+    async def update_resources(self, container_id: str, resources: LinuxResources) -> None:
+        """Give a container other limits."""
+        request = pb.UpdateContainerResourcesRequest(
+            container_id=container_id, linux=messages.linux_resources(resources)
+        )
+        await self._call("UpdateContainerResources", request, pb.UpdateContainerResourcesResponse)
 
     async def reopen_log(self, container_id: str) -> None:
         """Begin a new log."""

@@ -22,6 +22,7 @@ from podbay.cri.runtime import (
     ExecResult,
     Image,
     ImageFilesystem,
+    LinuxResources,
     PullCredentials,
     RuntimeEvent,
     RuntimeFailure,
@@ -95,6 +96,7 @@ class FakeRuntime:
         self.handlers: tuple[RuntimeHandler, ...] = ()
         self.knows_stop_signals = False
         self.written: dict[str, WritableLayer] = {}  # by container's id
+        self.updated: list[tuple[str, LinuxResources]] = []  # container's id, its new limits
         self.reopened: list[str] = []  # the containers that got a new log
         self.executed: list[tuple[str, tuple[str, ...]]] = []  # container's name, command
         self.configs: dict[str, ContainerConfig] = {}
@@ -243,6 +245,13 @@ class FakeRuntime:
         else:
             self._end_later(held, grace_s, 137)
         await held.ended.wait()
+
+    async def update_resources(self, container_id: str, resources: LinuxResources) -> None:
+        """Remember the limits that a container has got."""
+        await self._called("update_resources")
+        if self._held(container_id).view.state is ContainerState.EXITED:
+            raise RuntimeFailure("UNKNOWN", f'cannot update container "{container_id}": it has ended')
+        self.updated.append((container_id, resources))
 
     async def reopen_log(self, container_id: str) -> None:
         """Begin a new log, as far as a container that only pretends has one."""

@@ -87,7 +87,6 @@ def sandbox_config(config: SandboxConfig) -> Any:
 
 def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
     """Return a container's configuration message."""
-    resources = config.resources
     return pb.ContainerConfig(
         metadata=pb.ContainerMetadata(name=config.name, attempt=config.attempt),
         image=pb.ImageSpec(image=config.image),
@@ -117,13 +116,7 @@ def container_config(config: ContainerConfig, sandbox: SandboxConfig) -> Any:
         tty=config.tty,
         stop_signal=_signal(config.stop_signal),
         linux=pb.LinuxContainerConfig(
-            resources=pb.LinuxContainerResources(
-                cpu_period=resources.cpu_period_us,
-                cpu_quota=resources.cpu_quota_us,
-                cpu_shares=resources.cpu_shares,
-                memory_limit_in_bytes=resources.memory_limit_bytes,
-                oom_score_adj=resources.oom_score_adj,
-            ),
+            resources=linux_resources(config.resources),
             security_context=_container_security(config.security, sandbox, config.sees_processes_of),
         ),
     )
@@ -192,6 +185,17 @@ def container_status(message: Any) -> Container:
         stop_signal=_SIGNALS.get(message.stop_signal, ""),
         resources=_told_resources(message),
         user=_told_user(message),
+    )
+
+
+def linux_resources(resources: LinuxResources) -> Any:
+    """Return the message of a container's limits."""
+    return pb.LinuxContainerResources(
+        cpu_period=resources.cpu_period_us,
+        cpu_quota=resources.cpu_quota_us,
+        cpu_shares=resources.cpu_shares,
+        memory_limit_in_bytes=resources.memory_limit_bytes,
+        oom_score_adj=resources.oom_score_adj,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from podbay.cri.runtime import Container
 
 CONTAINER_HASH: Final = "io.kubernetes.container.hash"
+CONTAINER_RESOURCES: Final = "podbay.io/resources"  # what it was made with
 
 
 @dataclass(frozen=True, slots=True)

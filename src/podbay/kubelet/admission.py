@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.pod_containers import lasting_containers
-from podbay.api.pod_resources import pod_amounts, with_overhead
+from podbay.api.pod_resources import pod_amounts, requests_in_force, with_overhead
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import matches_node_selector_terms
 from podbay.api.taints import is_tolerated
@@ -31,7 +31,7 @@ def refusal(
             "PodOSSelectorNodeLabelDoesNotMatch",
             "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
         )
-    lacking = _insufficient(pod, others, allocatable)
+    lacking = insufficient(pod, others, allocatable)
     if lacking is not None:
         return lacking
     if node is not None and not _matches(pod, node):
@@ -46,7 +46,8 @@ def refusal(
 
 def requests_of(pod: Pod) -> dict[str, int]:
     """Return what a pod needs at most, with its overhead: cpu in thousandths, the rest in its base unit."""
-    return with_overhead(pod["spec"], pod_amounts(pod["spec"], _requests), _amount)
+    in_force = requests_in_force(pod)
+    return with_overhead(pod["spec"], pod_amounts(pod["spec"], lambda c: _amounts(in_force(c))), _amount)
 
 
 def has_finished(pod: Pod) -> bool:
@@ -54,12 +55,12 @@ def has_finished(pod: Pod) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _requests(container: Mapping[str, Any]) -> dict[str, int]:
-    requests = (container.get("resources") or {}).get("requests") or {}
+def _amounts(requests: Mapping[str, str]) -> dict[str, int]:
     return {name: _amount(name, text) for name, text in requests.items()}
 
 
-def _insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> tuple[str, str] | None:
+def insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return (reason, message) if the node has not enough left for a pod beside the others."""
     most = _amount("pods", allocatable.get("pods", "0"))
     if len(others) + 1 > most:
         return _out_of("pods", 1, len(others), most)

@@ -24,7 +24,8 @@ from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, Runtime, RuntimeEvent, RuntimeFailure
-from podbay.kubelet import admission, log_files, sandboxes, security, sysctls
+from podbay.kubelet import admission, log_files, resizing, sandboxes, security, sysctls
+from podbay.kubelet.allocation import Allocations
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.eviction import pressure
 from podbay.kubelet.eviction.watching import Evictions, node_events, node_of
@@ -96,6 +97,7 @@ class Kubelet:
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
         self.files = PodFiles(config.root, config.host_hosts)
+        self.allocations = Allocations(self.files, is_real=config.is_real)
         self.user_namespaces = UserNamespaces(self.files, config.max_pods, is_real=config.is_real)
         self.sandbox_slots = asyncio.Semaphore(_SANDBOXES_AT_ONCE)
         at_once = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
@@ -285,8 +287,7 @@ class Kubelet:
             except (StatusError, TransportError):
                 if not is_static:
                     raise
-        uid = pod["metadata"]["uid"]
-        others = [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
+        others = self._others(pod["metadata"]["uid"])
         return (
             pressure.refusal(pod, () if is_static else self.heartbeat.pressures)
             or sysctls.refusal(pod, self._machine.kernel, self.config.allowed_unsafe_sysctls)
@@ -297,6 +298,19 @@ class Kubelet:
                 can_groups=bool(self.heartbeat.info.supplemental_groups_policy),
             )
         )
+
+    def resize_refusal(self, pod: Object) -> tuple[str, str] | None:
+        """Return why the node does not give a pod what it wants now, as (reason, message), or None."""
+        return resizing.refusal(pod, self._others(pod["metadata"]["uid"]), self.heartbeat.allocatable)
+
+    def room_made(self) -> None:
+        """Hear that a pod takes less of the node than before: whoever waits for more may get it."""
+        for worker in self._workers.values():
+            if worker.resizer.is_pending:
+                worker.wake()
+
+    def _others(self, uid: str) -> list[Object]:
+        return [worker.pod for key, worker in self._workers.items() if key != uid and worker.is_taken]
 
     async def fetch(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return a config map, secret or runtime class that a pod names, or None.
@@ -401,6 +415,8 @@ class Kubelet:
                 self._has_litter = True
                 self._workers.pop(worker.uid, None)
                 self.images.forget(worker.pod)
+                self.allocations.forget(worker.uid)
+                self.room_made()
                 self.static_pods.wake()
                 self._owners = {key: uid for key, uid in self._owners.items() if uid != worker.uid}
 

@@ -1,4 +1,4 @@
-"""A pod's conditions: network, initialization, readiness.
+"""A pod's conditions: network, initialization, readiness, how a resize stands.
 
 Pure. Takes the pod, its phase and its containers' statuses; gives the conditions, others' kept as they are.
 Invariant: a transition time changes only with its condition's status.
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from podbay.api.pod_containers import is_sidecar, lasting_containers
 from podbay.kubelet.phase import has_initialized
+from podbay.kubelet.resizing import IN_PROGRESS, NO_RESIZE, PENDING, ResizeState, resize_conditions
 
 Object = Mapping[str, Any]
 _DISRUPTED: Final = "DisruptionTarget"
@@ -17,9 +18,16 @@ Why = tuple[bool, str, str]  # status, reason, message
 
 
 def pod_conditions(
-    pod: Object, phase: str, init: Mapping[str, Object], regular: Mapping[str, Object], *, has_network: bool, now: str
+    pod: Object,
+    phase: str,
+    init: Mapping[str, Object],
+    regular: Mapping[str, Object],
+    *,
+    has_network: bool,
+    now: str,
+    resize: ResizeState = NO_RESIZE,
 ) -> list[dict[str, Any]]:
-    """Return the conditions, the kubelet's own first."""
+    """Return the conditions, the kubelet's own first. One that has finished is not being resized any more."""
     old: Sequence[Object] = (pod.get("status") or {}).get("conditions") or ()
     containers_ready = _containers_ready(pod["spec"], phase, init, regular)
     wanted: list[tuple[str, Why]] = [
@@ -41,7 +49,10 @@ def pod_conditions(
         if message:
             condition["message"] = message
         found.append(condition)
-    return found + list(before.values())
+    for kind in (PENDING, IN_PROGRESS):
+        before.pop(kind, None)
+    resizing = [] if phase in ("Succeeded", "Failed") else resize_conditions(resize, old, now)
+    return found + resizing + list(before.values())
 
 
 def disrupted(conditions: Sequence[Object], message: str, now: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Pure. Takes the container as the pod has it, what the runtime has of it, and what was told before; gives fields of the
 status.
-Invariant: what the runtime does not tell of resources is as allocated, and of a user is left out.
+Invariant: what the runtime does not tell of resources is as given, and of a user is left out.
 Source: upstream's convertToAPIContainerStatuses, pkg/kubelet/kubelet_pods.go.
 """
 
@@ -30,10 +30,15 @@ def mounts_report(container: Mapping[str, Any], *, recursive_read_only: bool) ->
     return found
 
 
-def resources_report(container: Mapping[str, Any], running: Container) -> Object:
-    """Return ``resources``, as the runtime has them where it tells, and ``allocatedResources``."""
+def resources_report(
+    container: Mapping[str, Any], running: Container, given: Mapping[str, Any] | None = None
+) -> Object:
+    """Return ``resources``, as the runtime has them where it tells, and ``allocatedResources``.
+
+    Where it does not tell, they are what the container was given, or else what is allocated to it.
+    """
     allocated = container.get("resources") or {}
-    resources: Object = dict(allocated)
+    resources: Object = dict(allocated if given is None else given)
     told = running.resources if running.state is ContainerState.RUNNING else None
     if told is not None:
         if "limits" in allocated:

@@ -17,6 +17,7 @@ from podbay.kubelet.container_report import mounts_report, resources_report, use
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.plan import policy_of, shall_run
 from podbay.kubelet.probes.health import UNPROBED, Healths
+from podbay.kubelet.resizing import Actual
 from podbay.wire.times import format_nano_time
 
 Object = dict[str, Any]
@@ -37,6 +38,7 @@ class Surroundings:
     oom_killed: frozenset[str] = frozenset()
     healths: Healths = field(default_factory=dict)
     recursive_read_only: bool = False
+    actual: Actual = field(default_factory=dict)
 
 
 def container_status(
@@ -67,7 +69,7 @@ def container_status(
         status["image"] = _shown_image(newest, container)
         status["imageID"] = about.image_ids.get(newest.image_ref, newest.image_ref)
         status["containerID"] = f"{about.runtime_name}://{newest.id}"
-        status |= resources_report(container, newest) | user_report(newest)
+        status |= resources_report(container, newest, about.actual.get(newest.id)) | user_report(newest)
         if newest.stop_signal:
             status["stopSignal"] = newest.stop_signal
         state = _state(newest, about)

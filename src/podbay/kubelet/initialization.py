@@ -16,6 +16,7 @@ from podbay.cri.runtime import Container, ContainerState
 from podbay.kubelet.actions import StopContainer, is_changed
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.probes.health import UNPROBED, Healths
+from podbay.kubelet.resizing import NOTHING_KNOWN, Actual, must_restart
 
 Object = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ class Initialization:
     start: list[str] = field(default_factory=list)
 
 
-def initialization(spec: Object, here: Observed, healths: Healths) -> Initialization:
+def initialization(spec: Object, here: Observed, healths: Healths, actual: Actual = NOTHING_KNOWN) -> Initialization:
     """Return what is to be done. ``here`` has only what belongs to the present sandbox."""
     init: Sequence[Object] = spec.get("initContainers") or ()
     was_done = not init or any(here.newest(container["name"]) is not None for container in spec["containers"])
@@ -46,7 +47,10 @@ def initialization(spec: Object, here: Observed, healths: Healths) -> Initializa
         if is_past and not is_sidecar(container):
             continue
         place = len(found.start)
-        is_initialized = (_sidecar if is_sidecar(container) else _to_its_end)(spec, container, newest, healths, found)
+        if is_sidecar(container):
+            is_initialized = _sidecar(container, newest, healths, actual, found)
+        else:
+            is_initialized = _to_its_end(spec, container, newest, found)
         if found.has_failed:
             return Initialization(has_failed=True)
         if is_initialized and not is_past:
@@ -61,7 +65,7 @@ def initialization(spec: Object, here: Observed, healths: Healths) -> Initializa
     return found
 
 
-def _to_its_end(spec: Object, container: Object, newest: Container, healths: Healths, found: Initialization) -> bool:
+def _to_its_end(spec: Object, container: Object, newest: Container, found: Initialization) -> bool:
     """Look at an init container that runs to its end; return whether it has, well."""
     name = container["name"]
     if newest.state is ContainerState.CREATED:
@@ -77,7 +81,7 @@ def _to_its_end(spec: Object, container: Object, newest: Container, healths: Hea
     return False
 
 
-def _sidecar(spec: Object, container: Object, newest: Container, healths: Healths, found: Initialization) -> bool:
+def _sidecar(container: Object, newest: Container, healths: Healths, actual: Actual, found: Initialization) -> bool:
     """Look at a sidecar that has begun; return whether the next one's turn has come."""
     name = container["name"]
     if newest.state is not ContainerState.RUNNING:
@@ -96,6 +100,9 @@ def _sidecar(spec: Object, container: Object, newest: Container, healths: Health
         found.start.append(name)
     elif health.failed == "liveness":
         found.stop.append(StopContainer(name, newest.id, f"Init container {name} failed liveness probe", "liveness"))
+        found.start.append(name)
+    elif must_restart(container, actual.get(newest.id)):
+        found.stop.append(StopContainer(name, newest.id, f"Container {name} resize requires restart"))
         found.start.append(name)
     return True
 

@@ -16,6 +16,7 @@ from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.initialization import initialization
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.probes.health import UNPROBED, Healths
+from podbay.kubelet.resizing import NOTHING_KNOWN, Actual, must_restart
 
 Pod = Mapping[str, Any]
 _NOTHING: Final[Healths] = {}
@@ -39,14 +40,18 @@ def plan(
     now: float,
     healths: Healths = _NOTHING,
     ended_at: Callable[[Container], float] = lambda container: container.finished_at / 1e9,
+    actual: Actual = NOTHING_KNOWN,
 ) -> Plan:
-    """Return what to do for a pod that shall live. ``now`` is of the clock on which ``ended_at`` tells."""
+    """Return what to do for a pod that shall live, with what was allocated to it.
+
+    ``now`` is of the clock on which ``ended_at`` tells; ``actual`` has the resources of what runs.
+    """
     spec = pod["spec"]
     wanted = [container["name"] for _, container in each_container(spec)]
     if seen.sandbox is None:
         return _without_sandbox(pod, seen, wanted)
-    init = initialization(spec, seen.in_sandbox(seen.sandbox.id), healths)
-    regular = _regular(spec, seen, healths) if init.is_done else _Regular(is_over=init.has_failed)
+    init = initialization(spec, seen.in_sandbox(seen.sandbox.id), healths, actual)
+    regular = _regular(spec, seen, healths, actual) if init.is_done else _Regular(is_over=init.has_failed)
     if regular.is_over:
         return Plan(is_over=True, remove=superseded(seen, wanted))
     ephemeral = [c["name"] for c in spec.get("ephemeralContainers") or () if seen.newest(c["name"]) is None]
@@ -66,7 +71,7 @@ def plan(
     )
 
 
-def _regular(spec: Mapping[str, Any], seen: Observed, healths: Healths) -> _Regular:
+def _regular(spec: Mapping[str, Any], seen: Observed, healths: Healths, actual: Actual) -> _Regular:
     found = _Regular()
     policy = spec.get("restartPolicy", "Always")
     stays = False
@@ -91,6 +96,9 @@ def _regular(spec: Mapping[str, Any], seen: Observed, healths: Healths) -> _Regu
         elif failed:
             message = f"Container {name} failed {_PROBE_NAMES[failed]}, will be restarted"
             found.stop.append(StopContainer(name, newest.id, message, failed))
+            found.start.append(name)
+        elif must_restart(container, actual.get(newest.id)):
+            found.stop.append(StopContainer(name, newest.id, f"Container {name} resize requires restart"))
             found.start.append(name)
         else:
             stays = True

@@ -5,6 +5,7 @@ kubelet that starts again knows its own.
 Source: upstream's kuberuntime labels and pod log paths.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from podbay.cri.runtime import (
     SandboxConfig,
     UserNamespace,
 )
-from podbay.kubelet.actions import CONTAINER_HASH, container_hash
+from podbay.kubelet.actions import CONTAINER_HASH, CONTAINER_RESOURCES, container_hash
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.observed import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
 from podbay.kubelet.pod_names import kernel_hostname
@@ -129,6 +130,7 @@ def container_config(  # noqa: PLR0913
         labels={**_labels(pod), CONTAINER_NAME: name},
         annotations={
             CONTAINER_HASH: container_hash(container),
+            CONTAINER_RESOURCES: json.dumps(container.get("resources") or {}, sort_keys=True),
             "io.kubernetes.container.restartCount": str(attempt),
             "io.kubernetes.container.terminationMessagePath": container.get("terminationMessagePath", ""),
             "io.kubernetes.container.terminationMessagePolicy": container.get("terminationMessagePolicy", ""),

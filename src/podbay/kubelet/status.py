@@ -16,6 +16,7 @@ from podbay.kubelet.container_status import Object, Surroundings, container_stat
 from podbay.kubelet.observed import Observed
 from podbay.kubelet.phase import pod_phase
 from podbay.kubelet.probes.health import Healths
+from podbay.kubelet.resizing import NO_RESIZE, Actual, ResizeState
 
 _FIELDS: Final = {
     "initContainers": "initContainerStatuses",
@@ -40,6 +41,8 @@ class Circumstances:
     failure: tuple[str, str] | None = None  # the whole pod was refused: (reason, message)
     eviction: tuple[str, str] | None = None  # the pod was stopped for good: (reason, message)
     is_disruption: bool = False  # it was stopped for the node's sake
+    actual: Actual = field(default_factory=dict)  # what the containers have that run
+    resize: ResizeState = NO_RESIZE
 
 
 def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> Object:
@@ -73,7 +76,7 @@ def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> 
     if ephemeral:
         status["ephemeralContainerStatuses"] = sorted(ephemeral.values(), key=lambda s: str(s["name"]))
     status["conditions"] = pod_conditions(
-        pod, phase, init, regular, has_network=seen.sandbox is not None, now=about.now
+        pod, phase, init, regular, has_network=seen.sandbox is not None, now=about.now, resize=about.resize
     )
     if about.is_disruption and about.eviction is not None:
         status["conditions"] = disrupted(status["conditions"], about.eviction[1], about.now)
@@ -95,6 +98,7 @@ def _statuses(pod: Mapping[str, Any], kind: str, seen: Observed, about: Circumst
         oom_killed=about.oom_killed,
         healths=about.healths,
         recursive_read_only=about.recursive_read_only,
+        actual=about.actual,
     )
     before = {status["name"]: status for status in old.get(_FIELDS[kind]) or ()}
     return {

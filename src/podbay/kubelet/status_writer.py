@@ -45,8 +45,10 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
             changes[name] = None
     if "conditions" in changes:
         before = {condition["type"]: condition for condition in old.get("conditions") or ()}
+        gone = set(before) - {condition["type"] for condition in changes["conditions"]}
         changes["conditions"] = [
-            {**dict.fromkeys(before.get(condition["type"], {})), **condition} for condition in changes["conditions"]
+            *({**dict.fromkeys(before.get(c["type"], {})), **c} for c in changes["conditions"]),
+            *({"type": kind, "$patch": "delete"} for kind in sorted(gone)),
         ]
     if "podIPs" in changes and changes["podIPs"] and old.get("podIPs"):
         changes["podIPs"] = [*changes["podIPs"], {"$patch": "replace"}]

@@ -27,6 +27,7 @@ from podbay.kubelet.news import asks_otherwise, tells_otherwise
 from podbay.kubelet.observed import Observed, observed
 from podbay.kubelet.patience import Patience
 from podbay.kubelet.plan import plan
+from podbay.kubelet.resizer import Resizer
 from podbay.kubelet.status import Circumstances, pod_status
 from podbay.kubelet.stopping import Stopper
 from podbay.lib.backoff import Backoff
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RETRY: Final = Backoff(base_s=1.0, cap_s=60.0)
+_RESIZE_AGAIN_S: Final = 10.0
 _WRITE_AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 
 
@@ -49,7 +51,8 @@ class Worker:
         self._kubelet = kubelet
         self.is_static = is_static  # a file of the node says it: the API server only shows its mirror
         self.uid: str = pod["metadata"]["uid"]
-        self.pod = pod
+        self.pod = self._wanted = pod
+        self.resizer = Resizer(kubelet, self.uid)
         self.removed = False
         self._is_new = True
         self.woken = asyncio.Event()
@@ -67,6 +70,7 @@ class Worker:
         self._executor = Executor(kubelet, self)
         self.stopper = Stopper(kubelet, self)
         self._due = TaskScope()
+        self._has_resized = False
         self.take(pod)
 
     @property
@@ -102,20 +106,28 @@ class Worker:
 
     def take(self, pod: Object) -> None:
         """Take a newer version of the pod."""
-        self.pod = pod
+        self._keep(pod)
         if "deletionTimestamp" in pod["metadata"]:
             self.ending.set()
         self.wake()
+
+    def _keep(self, pod: Object) -> None:
+        """Keep a version of the pod: as it is wanted, and with what was allocated to it, as everybody here sees it."""
+        was_over = has_finished(self.pod)
+        self._wanted = pod
+        self.pod = self._kubelet.allocations.applied(pod)
+        if has_finished(pod) and not was_over:
+            self._kubelet.room_made()
 
     def hear(self, pod: Object) -> None:
         """Take a newer version of the pod; only if it asks for something else there is something to do.
 
         Or if somebody else has told other things of it than we did, as the node's controller does of a silent node.
         """
-        if asks_otherwise(pod, self.pod) or tells_otherwise(pod, self.pod):
+        if asks_otherwise(pod, self._wanted) or tells_otherwise(pod, self._wanted):
             self.take(pod)
         else:
-            self.pod = pod
+            self._keep(pod)
 
     def remove(self) -> None:
         """Hear that the API server has forgotten the pod."""
@@ -235,6 +247,7 @@ class Worker:
                 self.tell("Warning", *self._failure)
         if self._failure is not None:
             return False, await self.write(seen)
+        await self._allocate(seen)
         volumes = await self._kubelet.volumes.set_up(self.pod)
         for message in volumes.told:
             self.tell("Warning", "FailedMount", message)
@@ -244,12 +257,24 @@ class Worker:
         active_s = active_left_s(self.pod, self._executor.moments, now)
         if active_s is not None and active_s <= 0:
             return False, await self._exceed(seen)
-        todo = plan(self.pod, seen, self._executor.backoffs, now, healths, self._executor.ended_at)
+        actual = self.resizer.actual(seen)
+        todo = plan(self.pod, seen, self._executor.backoffs, now, healths, self._executor.ended_at, actual)
         seen, again = await self._act(todo, seen)
         unwritten_s = await self.write(seen)
         if unwritten_s is not None:
             again.append(unwritten_s)
+        elif self._has_resized:
+            self._has_resized = False
+            self._kubelet.room_made()
         return False, _least(volumes.again_s, active_s, *again)
+
+    async def _allocate(self, seen: Observed) -> None:
+        """Have allocated what the pod wants, and tell when something is to change."""
+        was_in_progress = self.resizer.is_in_progress
+        self.resizer.allocate(self._wanted)
+        self._keep(self._wanted)
+        if self.resizer.is_in_progress and not was_in_progress:
+            await self.write(seen)
 
     async def _exceed(self, seen: Observed) -> float | None:
         """End a pod that has been active for as long as it may."""
@@ -312,6 +337,10 @@ class Worker:
                     await told
         for stop in todo.stop:
             await self.stopper.stop_one(stop, seen)
+        if self.resizer.is_in_progress and seen.sandbox is not None and not todo.is_over:
+            is_sure = False
+            self._has_resized = await self.resizer.actuate(self.pod, seen, {stop.id for stop in todo.stop})
+            again += [] if self._has_resized else [_RESIZE_AGAIN_S]
         made: list[Container] = []
         secrets = await executor.pull_secrets() if todo.start else []
         for start in todo.start:
@@ -384,11 +413,13 @@ class Worker:
             failure=self._failure,
             eviction=self._eviction,
             is_disruption=self._is_disruption,
+            actual=self.resizer.actual(seen),
+            resize=self.resizer.state,
         )
         status = pod_status(self.pod, seen, about)
         try:
             if self.is_static:
-                self.pod = {**self.pod, "status": status}  # nobody else keeps it
+                self._keep({**self._wanted, "status": status})  # nobody else keeps it
                 await kubelet.static_pods.tell(self.pod, status)
                 written = None
             else:
@@ -400,10 +431,10 @@ class Worker:
         self._unwritten = 0
         if written is not None and not self.removed:
             newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
-            if newer and asks_otherwise(written, self.pod):
+            if newer and asks_otherwise(written, self._wanted):
                 self.take(written)
             elif newer:
-                self.pod = written  # its watch event will be no news any more
+                self._keep(written)  # its watch event will be no news any more
         return None
 
     async def _can_recursive_read_only(self, seen: Observed) -> bool:

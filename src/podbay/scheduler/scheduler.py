@@ -226,7 +226,11 @@ class Scheduler:
             self._assumed.discard(key)
             self._nominated.pop(key, None)
             self._queue.remove(key)
-            self._snapshot.place(key, new["spec"]["nodeName"], needs_of(new))
+            needs, node = needs_of(new), new["spec"]["nodeName"]
+            is_less = old is not None and _is_less(needs, needs_of(old))
+            self._snapshot.place(key, node, needs)
+            if is_less:
+                self._left(node)
             if old is None or _as_neighbour(old) != _as_neighbour(new):
                 self._wake_cluster_wide()
         elif new is not None and _waits(new):
@@ -282,6 +286,11 @@ class Scheduler:
             return pod is not None and helps(waiting.refused_by, pod, needs_of(pod), before, after)
 
         self._queue.wake(could_help)
+
+
+def _is_less(now: PodNeeds, before: PodNeeds) -> bool:
+    """Tell whether a pod takes less of something than before: it was resized."""
+    return any(amount > now.requests.get(name, 0) for name, amount in before.requests.items())
 
 
 def _waits(pod: Object) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from podbay.api.pod_containers import lasting_containers
-from podbay.api.pod_resources import pod_amounts
+from podbay.api.pod_resources import pod_amounts, requests_in_force
 from podbay.api.quantity import Quantity
 from podbay.api.volume_binding import claim_names
 from podbay.scheduler.affinity_terms import NO_AFFINITY, PodAffinity, pod_affinity
@@ -180,8 +180,9 @@ class Snapshot:
 def needs_of(pod: Mapping[str, Any]) -> PodNeeds:
     """Return what a pod asks for, at most at any moment of its life."""
     metadata, spec = pod["metadata"], pod["spec"]
-    total = pod_amounts(spec, _requests)
-    scored = pod_amounts(spec, _scored)
+    in_force = requests_in_force(pod)
+    total = pod_amounts(spec, lambda container: _requests(in_force(container)))
+    scored = pod_amounts(spec, lambda container: _scored(in_force(container)))
     for name, value in (spec.get("overhead") or {}).items():
         amount = _amount(name, value)
         total[name] = total.get(name, 0) + amount
@@ -214,16 +215,15 @@ def _image_bytes(node: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(image.get("sizeBytes") or 0) for image in images for name in image.get("names") or ()}
 
 
-def _requests(container: Mapping[str, Any]) -> dict[str, int]:
-    requests = (container.get("resources") or {}).get("requests") or {}
+def _requests(requests: Mapping[str, str]) -> dict[str, int]:
     return {name: _amount(name, value) for name, value in requests.items()}
 
 
-def _scored(container: Mapping[str, Any]) -> dict[str, int]:
-    requests = _requests(container)
+def _scored(requests: Mapping[str, str]) -> dict[str, int]:
+    amounts = _requests(requests)
     return {
-        "cpu": requests.get("cpu", NON_ZERO_MILLI_CPU),
-        "memory": requests.get("memory", NON_ZERO_MEMORY_BYTES),
+        "cpu": amounts.get("cpu", NON_ZERO_MILLI_CPU),
+        "memory": amounts.get("memory", NON_ZERO_MEMORY_BYTES),
     }
 
 

@@ -78,3 +78,11 @@ def test_a_sidecar_adds_to_the_containers_and_opens_its_host_ports_but_an_init_c
     needs = needs_of(pod(cpu="1", initContainers=[side, init]))
     assert needs.requests == {"cpu": 4000} and needs.non_zero_milli_cpu == 4000
     assert needs.host_ports == {("0.0.0.0", "TCP", 90)}
+
+
+def test_a_pod_that_is_being_resized_counts_as_the_most_of_what_it_wants_and_has() -> None:
+    one = pod(cpu="1")
+    one["spec"]["containers"][0]["name"] = "c"
+    one["status"] = {"containerStatuses": [{"name": "c", "resources": {"requests": {"cpu": "2"}}}]}
+    needs = needs_of(one)
+    assert (needs.requests["cpu"], needs.non_zero_milli_cpu) == (2000, 2000)

@@ -40,6 +40,7 @@ from podbay.api.validation.placement import (
     validate_tolerations,
     validate_tolerations_update,
 )
+from podbay.api.validation.resource_requirements import validate_resize_policies
 from podbay.api.validation.scheduling_gates import (
     validate_gates,
     validate_gates_on_create,
@@ -68,7 +69,7 @@ _IP_TEXT: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
 
 def validate_pod(pod: Mapping[str, Any]) -> list[Cause]:
     """Return what is wrong with a new pod."""
-    causes = _metadata_and_spec(pod) + validate_gates_on_create(pod.get("spec") or {})
+    causes = validate_metadata_and_spec(pod) + validate_gates_on_create(pod.get("spec") or {})
     if (pod.get("spec") or {}).get("ephemeralContainers"):
         causes.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
     return causes
@@ -76,7 +77,7 @@ def validate_pod(pod: Mapping[str, Any]) -> list[Cause]:
 
 def validate_pod_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause]:
     """Return what is wrong with a change of a pod by its user."""
-    causes = validate_metadata_update(new, old) + _metadata_and_spec(new) + _mirror_update(new, old)
+    causes = validate_metadata_update(new, old) + validate_metadata_and_spec(new) + _mirror_update(new, old)
     now, before = new.get("spec") or {}, old.get("spec") or {}
     for kind in ("containers", "initContainers"):
         if len(now.get(kind) or ()) != len(before.get(kind) or ()):
@@ -125,7 +126,8 @@ def validate_pod_binding(binding: Mapping[str, Any]) -> list[Cause]:
     return causes
 
 
-def _metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
+def validate_metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
+    """Return what is wrong with a pod as it would be stored, whatever it was before."""
     causes = validate_metadata(pod, names.dns1123_subdomain_problems, namespaced=True)
     causes += validate_core_finalizers(pod)
     spec = pod.get("spec") or {}
@@ -197,6 +199,8 @@ def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cau
             causes += validate_container_security(container, f"spec.{kind}[{i}]", host_users=host_users)
             if kind == "containers" or is_sidecar(container):
                 causes += validate_stop_signal(container, (spec.get("os") or {}).get("name"), f"spec.{kind}[{i}]")
+                policies, here = container.get("resizePolicy") or (), f"spec.{kind}[{i}].resizePolicy"
+                causes += validate_resize_policies(policies, spec.get("restartPolicy") or "", here)
     affinity = spec.get("affinity") or {}
     if affinity.get("nodeAffinity") is not None:
         causes += validate_node_affinity(affinity["nodeAffinity"], "spec.affinity.nodeAffinity")

@@ -1,16 +1,24 @@
-"""Rules of requests and limits, and of capacity and allocatable.
+"""Rules of requests and limits, of how they may change, and of capacity and allocatable.
 
-Takes a container's ``resources`` or a node's lists; gives causes. Invariant: a request never exceeds its limit.
+Takes a container's ``resources`` and ``resizePolicy`` or a node's lists; gives causes. Invariant: a request never
+exceeds its limit.
 Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
 from podbay.api.quantity import Quantity
-from podbay.api.validation.field_errors import each_invalid, forbidden, invalid, required
+from podbay.api.validation.field_errors import (
+    duplicate,
+    each_invalid,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
 
 _HUGE_PAGES: Final = "hugepages-"
 _CONTAINER_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
@@ -23,6 +31,8 @@ _AMOUNTS: Final = frozenset({
     "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
 })  # fmt: skip
 _STANDARD: Final = _COUNTS | _AMOUNTS
+RESIZABLE: Final = ("cpu", "memory")
+_RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
 
 
 def is_native(name: str) -> bool:
@@ -66,6 +76,26 @@ def validate_resources(resources: Mapping[str, Any] | None, path: str) -> list[C
     named = {*limits, *requests}
     if any(name.startswith(_HUGE_PAGES) for name in named) and not named & {"cpu", "memory"}:
         causes.append(forbidden(path, "HugePages require cpu or memory"))
+    return causes
+
+
+def validate_resize_policies(policies: Sequence[Mapping[str, Any]], restart_policy: str, path: str) -> list[Cause]:
+    """Return what is wrong with what a container says about changes of its resources."""
+    causes: list[Cause] = []
+    taken = set()
+    for i, entry in enumerate(policies):
+        name, policy = entry.get("resourceName") or "", entry.get("restartPolicy") or ""
+        if name in taken:
+            causes.append(duplicate(f"{path}[{i}]", name))
+        taken.add(name)
+        for value, supported in ((name, RESIZABLE), (policy, _RESIZE_POLICIES)):
+            if not value:
+                causes.append(required(path))
+            elif value not in supported:
+                causes.append(not_supported(path, value, supported))
+        if restart_policy == "Never" and policy != "NotRequired":
+            detail = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            causes.append(invalid(path, policy, detail))
     return causes
 
 

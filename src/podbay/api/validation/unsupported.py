@@ -66,7 +66,7 @@ _CONTAINER: Final[dict[str, Rule]] = {
         "valueFrom": Fields(_honoured("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")),
     }),
     "resources": Fields(_honoured("limits", "requests")),
-    "resizePolicy": Fields({"resourceName": _YES, "restartPolicy": Values(("NotRequired",))}),
+    "resizePolicy": Fields(_honoured("resourceName", "restartPolicy")),
     "volumeMounts": Fields({
         **_honoured("name", "mountPath", "readOnly", "subPath", "subPathExpr", "recursiveReadOnly"),
         **_honoured("mountPropagation"),

@@ -1,6 +1,7 @@
 """CREATE, UPDATE and PATCH: an object through decoding, rules, admission and validation into the store.
 
-Takes a call; gives the stored object. Also on the subresources ``status`` and ``ephemeralcontainers``.
+Takes a call; gives the stored object. Also on the subresources ``status``, ``ephemeralcontainers`` and
+``resize``.
 Invariant: nothing is stored that was not validated against what it replaces, and nothing replaces what was changed
 since it was read: a lost race is Conflict, or for a patch another try.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/
@@ -33,6 +34,7 @@ from podbay.api.validation import (
     validate_update,
 )
 from podbay.api.validation.ephemeral import validate_ephemeral_update
+from podbay.api.validation.resizing import validate_pod_resize
 from podbay.api.warnings import warnings_on_create, warnings_on_update
 from podbay.apiserver import strategy
 from podbay.apiserver.accounts import admit_account
@@ -212,6 +214,9 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
         case "ephemeralcontainers":
             strategy.prepare_ephemeral(new, before)
             problems = validate_ephemeral_update(new, before)
+        case "resize":
+            strategy.prepare_resize(new, before)
+            problems = validate_pod_resize(new, before)
         case "finalize":
             strategy.prepare_finalize(new, before)
             problems = validate_finalize(new, before)

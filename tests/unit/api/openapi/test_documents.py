@@ -102,6 +102,8 @@ def test_subresources_have_their_own_kind_and_action() -> None:
     assert "command" in [p["name"] for p in paths[f"{pod}/exec"]["get"]["parameters"]]
     assert paths[f"{pod}/binding"]["post"]["operationId"] == "createCoreV1NamespacedPodBinding"
     assert paths[f"{pod}/log"]["get"]["responses"]["200"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
+    assert paths[f"{pod}/resize"]["patch"]["operationId"] == "patchCoreV1NamespacedPodResize"
+    assert set(paths[f"{pod}/resize"]) == {"get", "put", "patch", "parameters"}
     assert set(paths["/api/v1/nodes/{name}/status"]) == {"get", "put", "patch", "parameters"}
 
 
