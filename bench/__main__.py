@@ -13,7 +13,7 @@ from bench.cluster import BenchError
 from bench.figures import QUICK, Effort
 from bench.table import Section, markdown
 
-FIGURES = ("up", "pods", "rest", "api", "cli")
+FIGURES = ("up", "pods", "rest", "api", "cli", "full")
 
 
 def main(arguments: Sequence[str]) -> int:

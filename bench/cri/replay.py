@@ -39,6 +39,30 @@ class Replay:
     async def run(self, *, only: Sequence[str] = ()) -> float:
         """Make the pod; return how many seconds it took until the last answer. ``only`` leaves other methods out."""
         await asyncio.to_thread(self._make_files)
+        took, ids = await self._make(only)
+        await self._remove(ids)
+        await asyncio.to_thread(self._remove_files)
+        return took
+
+    async def run_many(self, count: int, at_once: int) -> float:
+        """Make many such pods, some at a time; return how many seconds it took until the last answer of all."""
+        await asyncio.to_thread(self._make_files)
+        turn = asyncio.Semaphore(at_once)
+
+        async def one(index: int) -> list[str]:
+            async with turn:
+                return (await self._make((), f"-{index}"))[1]
+
+        began = time.monotonic()
+        made = await asyncio.gather(*(one(index) for index in range(count)))
+        took = time.monotonic() - began
+        for ids in made:
+            await self._remove(ids)
+        await asyncio.to_thread(self._remove_files)
+        return took
+
+    async def _make(self, only: Sequence[str], suffix: str = "") -> tuple[float, list[str]]:
+        """Send the requests; return how long it took, and the sandboxes that were made."""
         calls = [call for call in self.calls if not only or call.method in only]
         ids: dict[str, str] = {}
         ended = [asyncio.Event() for _ in calls]
@@ -48,7 +72,7 @@ class Replay:
             for other in before[index]:
                 await ended[other].wait()
             call = calls[index]
-            answer = await self._ask(call.path, with_ids(call, ids))
+            answer = await self._ask(call.path, with_ids(call, ids, suffix))
             _learn(call, answer, ids)
             ended[index].set()
 
@@ -57,8 +81,7 @@ class Replay:
             for index in range(len(calls)):
                 group.create_task(send(index))
         took = time.monotonic() - began
-        await self._remove([new for old, new in ids.items() if _is_sandbox(old, calls)])
-        return took
+        return took, [new for old, new in ids.items() if _is_sandbox(old, calls)]
 
     def close(self) -> None:
         """Close the channel."""
@@ -77,7 +100,6 @@ class Replay:
                 ("RemovePodSandbox", pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox)),
             ):
                 await self._ask(f"/runtime.v1.RuntimeService/{method}", message.SerializeToString())
-        await asyncio.to_thread(self._remove_files)
 
     def _make_files(self) -> None:
         for path, is_directory in self._files.items():
@@ -100,9 +122,12 @@ def predecessors(calls: Sequence[Call]) -> list[list[int]]:
     ]
 
 
-def with_ids(call: Call, ids: dict[str, str]) -> bytes:
-    """Return a call's request with the ids that the runtime gave this time."""
+def with_ids(call: Call, ids: dict[str, str], suffix: str = "") -> bytes:
+    """Return a call's request with the ids that the runtime gave this time; ``suffix`` makes the pod another one."""
     message = getattr(pb, f"{call.method}Request").FromString(call.request)
+    if suffix and call.method in ("RunPodSandbox", "CreateContainer"):
+        pod = (message.config if call.method == "RunPodSandbox" else message.sandbox_config).metadata
+        pod.name, pod.uid = f"{pod.name}{suffix}", f"{pod.uid}{suffix}"
     for name in ("pod_sandbox_id", "container_id"):
         if name in message.DESCRIPTOR.fields_by_name and getattr(message, name) in ids:
             setattr(message, name, ids[getattr(message, name)])
