@@ -363,7 +363,7 @@ class Runtime(Protocol):
         """Ask a container to end, and kill it after the grace period; idempotent."""
 
     async def update_resources(self, container_id: str, resources: LinuxResources) -> None:
-        """Have a container that was made get other limits; what is 0 stays as it is."""
+        """Have a container that was made get other limits; what is 0 stays as it is, and so does what has ended."""
 
     async def reopen_log(self, container_id: str) -> None:
         """Have what a running container writes from now on go into a new file at its log's path."""
