@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,16 +14,20 @@ Pod = dict[str, Any]
 
 @contextmanager
 def watched(cluster: RealCluster, name: str) -> Iterator[list[Pod]]:
-    """Give a list that is filled at the block's end with a pod's versions, in order."""
+    """Give a list that is filled at the block's end with a pod's versions, in order.
+
+    kubectl writes to a file: a pipe that nobody reads meanwhile would be full after some minutes, and stop the watch.
+    """
     command = [kubectl_path(NEWEST), "get", "pod", "--watch", f"--field-selector=metadata.name={name}", "-o", "json"]
     seen: list[Pod] = []
-    with subprocess.Popen(command, env=cluster.environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield seen
-        finally:
-            process.terminate()
-            text = process.stdout.read() if process.stdout else ""
-    seen += whole_documents(text)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as written:
+        with subprocess.Popen(command, env=cluster.environment, stdout=written) as process:
+            try:
+                yield seen
+            finally:
+                process.terminate()
+        written.seek(0)
+        seen += whole_documents(written.read())
 
 
 def whole_documents(text: str) -> list[Any]:
