@@ -94,35 +94,33 @@ def mismatch(volume: Object, claim: Object) -> str:
     return "" if _allows(volume, claim) else "incompatible accessMode"
 
 
-def find_volume(
-    claim: Object, volumes: Iterable[Object], *, node: Object | None = None, waits: bool = False
-) -> Object | None:
-    """Return the smallest volume that a claim may have, first of all the one that is promised to it.
+def volumes_for(claim: Object, volumes: Iterable[Object], *, waits: bool = False) -> list[Object]:
+    """Return the volumes that a claim may have: the one that is promised to it alone, or else the smallest first.
 
-    With a node: one that the node can use. ``waits``: without a node only the promised one.
+    ``waits``: only the promised one.
     """
     selector = claim["spec"].get("selector")
     wanted = None if selector is None else LabelSelector.of_object(selector)
     size, storage_class = requested(claim), class_of(claim)
-    best: Object | None = None
-    best_size = Quantity(0)
-    for volume in sorted(volumes, key=lambda found: str(found["metadata"]["name"])):
+    promised: list[Object] = []
+    free: list[tuple[Quantity, str, Object]] = []
+    for volume in volumes:
         spec, metadata = volume["spec"], volume["metadata"]
+        is_promised = is_bound_to(volume, claim)
+        if not is_promised and (waits or spec.get("claimRef") is not None):
+            continue  # first, because most volumes are somebody's
         has = storage_of(spec.get("capacity"))
         if has < size or "deletionTimestamp" in metadata or not (_same_mode(volume, claim) and _allows(volume, claim)):
             continue
-        fits = node is None or node_can_use(volume, node)
-        if is_bound_to(volume, claim):
-            return volume if fits else None
-        if not fits or (node is None and waits) or spec.get("claimRef") is not None:
+        if is_promised:
+            promised.append(volume)
             continue
-        if (volume.get("status") or {}).get("phase") != "Available" or class_of(volume) != storage_class:
-            continue
-        if wanted is not None and not wanted.matches(metadata.get("labels") or {}):
-            continue
-        if best is None or has < best_size:
-            best, best_size = volume, has
-    return best
+        is_free = (volume.get("status") or {}).get("phase") == "Available" and class_of(volume) == storage_class
+        if is_free and (wanted is None or wanted.matches(metadata.get("labels") or {})):
+            free.append((has, str(metadata["name"]), volume))
+    if promised:
+        return [min(promised, key=lambda volume: str(volume["metadata"]["name"]))]
+    return [volume for _, _, volume in sorted(free, key=lambda found: found[:2])]
 
 
 def bound_volume(volume: Object, claim: Object) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from podbay.api.volume_binding import (
     annotations_of,
     class_of,
     default_class,
-    find_volume,
     is_bound_to,
     mismatch,
+    volumes_for,
     waits_for_consumer,
 )
 
@@ -88,9 +88,9 @@ def decide_claim(claim: Object, volumes: Objects, classes: Objects, waiting_pods
     name = class_of(claim)
     storage_class = classes.get(name)
     waits = waits_for_consumer(storage_class)
-    found = find_volume(claim, volumes.values(), waits=waits)
-    if found is not None:
-        return ClaimDecision(volume=volumes[found["metadata"]["name"]])
+    found = volumes_for(claim, volumes.values(), waits=waits)
+    if found:
+        return ClaimDecision(volume=volumes[found[0]["metadata"]["name"]])
     if claim["spec"].get("storageClassName") is None and OLD_CLASS not in annotations_of(claim):
         given = default_class(classes.values())
         if given:

@@ -58,7 +58,7 @@ def decide(
     """
     if not states:
         return Decision(message=_NO_NODES)
-    volumes = VolumeFilter(pod, view or VolumeView())
+    volumes = VolumeFilter(pod, view or VolumeView(), states)
     if volumes.problem:
         return _unbindable(volumes.problem, len(states))
     spread, neighbours = SpreadFilter(pod, needs, states), PodAffinityFilter(needs, states, labels_of)
@@ -67,7 +67,7 @@ def decide(
     for state in states:
         refusal = (
             refusal_of(pod, needs, state)
-            or volumes.refusal(state, states)
+            or volumes.refusal(state)
             or spread.refusal(state)
             or neighbours.refusal(state)
         )

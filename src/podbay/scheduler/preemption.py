@@ -129,13 +129,11 @@ class _Attempt:
 
     def _refusal(self, state: NodeState) -> Refusal | None:
         refusal = refusal_of(self._pod, self._needs, state)
-        if refusal is not None or not (self._asks_neighbours or self._volumes):
-            return refusal
-        supposed = [state if other.name == state.name else other for other in self._states]
-        if self._volumes is not None:
-            refusal = self._volumes.refusal(state, supposed)
+        if refusal is None and self._volumes is not None:
+            refusal = self._volumes.refusal(state)
         if refusal is not None or not self._asks_neighbours:
             return refusal
+        supposed = [state if other.name == state.name else other for other in self._states]
         return SpreadFilter(self._pod, self._needs, supposed).refusal(state) or PodAffinityFilter(
             self._needs, supposed, self._labels_of
         ).refusal(state)

