@@ -61,7 +61,7 @@ class Scheduler:
         self._classes = Informer(rest, STORAGE_CLASSES, clock, activity)
         self._budgets = Informer(rest, POD_DISRUPTION_BUDGETS, clock, activity)
         self._view = VolumeView(self._claims.objects, self._volumes.objects, self._classes.objects)
-        self._prebinder = VolumePreBinder(rest, clock, self._claims, self._volumes, self._view)
+        self._prebinder = VolumePreBinder(rest, clock, self._pods, self._claims, self._volumes, self._view)
         self._events = EventRecorder(rest, clock, activity, component=NAME)
         self._queue = SchedulingQueue(clock, activity)
         self._snapshot = Snapshot()
@@ -131,7 +131,7 @@ class Scheduler:
         try:
             with self._activity.working("scheduling"):
                 await self._prebinder.bind(decision.volumes, decision.node)
-            await self._prebinder.wait(decision.volumes, decision.node, self._pods, pod)
+            await self._prebinder.wait(decision.volumes, decision.node, pod)
         except (StatusError, TransportError, VolumesNotBound) as error:
             _log.warning("volumes of %s: %s", key, error)
             if self._forget(key, pod["metadata"]["uid"]):
@@ -215,13 +215,10 @@ class Scheduler:
 
     def _volumes_changed(self, old: Object | None, new: Object | None) -> None:
         """Wake whom claims, volumes or classes keep waiting."""
-        self._prebinder.changed()
         self._queue.wake(lambda waiting: bool(waiting.refused_by & ON_VOLUMES))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
-        if new is None:
-            self._prebinder.changed()
         if new is not None and not _finished(new) and new["spec"].get("nodeName"):
             self._assumed.discard(key)
             self._nominated.pop(key, None)
