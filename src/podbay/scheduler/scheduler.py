@@ -224,9 +224,8 @@ class Scheduler:
             self._nominated.pop(key, None)
             self._queue.remove(key)
             needs, node = needs_of(new), new["spec"]["nodeName"]
-            is_less = old is not None and _is_less(needs, needs_of(old))
-            self._snapshot.place(key, node, needs)
-            if is_less:
+            before = self._snapshot.place(key, node, needs)
+            if before is not None and _is_less(needs, before):
                 self._left(node)
             if old is None or _as_neighbour(old) != _as_neighbour(new):
                 self._wake_cluster_wide()

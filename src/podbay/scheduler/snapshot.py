@@ -155,15 +155,17 @@ class Snapshot:
         """Forget a node; its pods are remembered for when it comes back."""
         self._nodes.pop(name, None)
 
-    def place(self, key: str, node: str, needs: PodNeeds) -> None:
-        """Count a pod on a node, and nowhere else."""
-        if self._placed.get(key) == (node, needs):
-            return
+    def place(self, key: str, node: str, needs: PodNeeds) -> PodNeeds | None:
+        """Count a pod on a node, and nowhere else; return as what it was counted before, if it was."""
+        before = self._placed.get(key)
+        if before == (node, needs):
+            return needs
         self.displace(key)
         self._placed[key] = (node, needs)
         self._of_node.setdefault(node, set()).add(key)
         if node in self._nodes:
             self._nodes[node].add(key, needs)
+        return None if before is None else before[1]
 
     def displace(self, key: str) -> str:
         """Count a pod nowhere any more; return where it was, or nothing."""

@@ -48,9 +48,10 @@ def test_a_pod_is_counted_on_its_node_until_it_leaves() -> None:
 def test_a_pod_counts_on_one_node_only() -> None:
     snapshot = Snapshot()
     first, second = snapshot.set_node(node("n1")), snapshot.set_node(node("n2"))
-    snapshot.place("a", "n1", needs_of(pod(cpu="1")))
-    snapshot.place("a", "n2", needs_of(pod(cpu="2")))
-    snapshot.place("a", "n2", needs_of(pod(cpu="2")))
+    one, two = needs_of(pod(cpu="1")), needs_of(pod(cpu="2"))
+    assert snapshot.place("a", "n1", one) is None
+    assert snapshot.place("a", "n2", two) == one
+    assert snapshot.place("a", "n2", two) == two
     assert (first.pod_count, second.pod_count, second.requested["cpu"]) == (0, 1, 2000)
 
 
