@@ -1,12 +1,17 @@
 """Persistent volumes, seen from outside: who is bound to whom, when, where pods may go for it, and what is left."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from podbay.api.errors import Forbidden, Invalid, NotFound
-from podbay.api.resources import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES
-from tests.flow.cluster import Cluster, condition, pod
+from podbay.api.errors import Conflict, Forbidden, Invalid, NotFound
+from podbay.api.resources import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES, Resource
+from podbay.client.inprocess import InProcessTransport
+from podbay.client.rest import Rest
+from podbay.scheduler.scheduler import Scheduler
+from podbay.wire.http import PeerCertificate
+from tests.flow.cluster import Cluster, Part, condition, pod
 
 Object = dict[str, Any]
 CLAIMED = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
@@ -263,6 +268,51 @@ async def test_pods_wait_for_claims_that_are_missing_or_unbound(cluster: Cluster
 
 async def _is_running(cluster: Cluster, name: str) -> bool:
     return await cluster.phase(name) == "Running"
+
+
+async def test_other_pods_that_come_and_go_do_not_wake_a_pod_that_waits_for_its_claim(cluster: Cluster) -> None:
+    await cluster.create(pod("web", **CLAIMED))
+    await cluster.create(pod("other"))
+    await cluster.rest.delete(PODS, "other", namespace="default", options={"gracePeriodSeconds": 0})
+    await cluster.settle()
+    assert [count for reason, _, count in await cluster.events_of("web") if reason == "FailedScheduling"] == [1]
+    await make_claim(cluster)
+    await cluster.until(lambda: _is_running(cluster, "web"))
+
+
+async def test_what_a_pod_was_promised_is_free_for_others_once_it_is_gone(empty_cluster: Cluster) -> None:
+    cluster = empty_cluster
+    await cluster.add_node("node-1")
+    await cluster.add_node("node-2")
+    await make_claim(cluster)
+    await cluster.scheduler.kill()
+    held = HeldRest(cluster)
+    cluster.scheduler = Part(lambda: Scheduler(held, cluster.clock, cluster.activity))
+    cluster.scheduler.start()
+    await cluster.create(pod("first", nodeSelector={"kubernetes.io/hostname": "node-1"}, **CLAIMED))
+    assert held.asked.is_set()
+    await cluster.create(pod("second", nodeSelector={"kubernetes.io/hostname": "node-2"}, **CLAIMED))
+    assert "available persistent volumes" in condition(await cluster.pod("second"), "PodScheduled")["message"]
+    await cluster.rest.delete(PODS, "first", namespace="default", options={"gracePeriodSeconds": 0})
+    await cluster.settle()
+    held.refused.set()
+    await cluster.until(lambda: _is_running(cluster, "second"))
+
+
+class HeldRest(Rest):
+    """A scheduler's client whose first write of a claim is held up, and then refused."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        user = "system:kube-scheduler"
+        super().__init__(InProcessTransport(cluster.server.handle, PeerCertificate(user, ()), cluster.activity), user)
+        self.asked, self.refused = asyncio.Event(), asyncio.Event()
+
+    async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
+        if resource is PERSISTENT_VOLUME_CLAIMS and not self.refused.is_set():
+            self.asked.set()
+            await self.refused.wait()
+            raise Conflict("held up")
+        return await super().update(resource, obj, subresource=subresource)
 
 
 async def test_volumes_of_a_class_that_waits_are_bound_where_the_pod_can_go(empty_cluster: Cluster) -> None:

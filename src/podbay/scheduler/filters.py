@@ -34,10 +34,11 @@ class Plugin(StrEnum):
     INTER_POD_AFFINITY = "InterPodAffinity"
 
 
+# What these say of one node depends on the pods of all.
+ON_PODS: Final = frozenset({Plugin.VOLUME_RESTRICTIONS, Plugin.POD_TOPOLOGY_SPREAD, Plugin.INTER_POD_AFFINITY})
 # What these say depends on claims and volumes, too.
 ON_VOLUMES: Final = frozenset({Plugin.VOLUME_RESTRICTIONS, Plugin.VOLUME_BINDING})
-# What these say of one node depends on more than that node: on the pods of all, on volumes.
-CLUSTER_WIDE: Final = frozenset({Plugin.POD_TOPOLOGY_SPREAD, Plugin.INTER_POD_AFFINITY}) | ON_VOLUMES
+_CLUSTER_WIDE: Final = ON_PODS | ON_VOLUMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +134,24 @@ def helps(
 ) -> bool:
     """Tell whether a node's change could help a pod: one of the plugins that refused it everywhere now takes the node.
 
-    ``before`` is None for a new node, and when pods left it. A pod that was refused by no plugin had no node to try.
+    ``before`` is None for a new node. A pod that was refused by no plugin had no node to try.
     """
     if not refused_by:
         return True
-    if refused_by & CLUSTER_WIDE and (before is None or before.labels != after.labels):
+    if refused_by & _CLUSTER_WIDE and (before is None or before.labels != after.labels):
         return True
     return any(
         FILTERS[plugin](pod, needs, after) is None
         and (before is None or FILTERS[plugin](pod, needs, before) is not None)
-        for plugin in refused_by - CLUSTER_WIDE
+        for plugin in refused_by - _CLUSTER_WIDE
     )
+
+
+def room_helps(refused_by: AbstractSet[Plugin], pod: Pod, needs: PodNeeds, state: NodeState) -> bool:
+    """Tell whether what a pod left on a node could help another: where its volumes are has not changed."""
+    if not refused_by or refused_by & ON_PODS:
+        return True
+    return any(FILTERS[plugin](pod, needs, state) is None for plugin in refused_by - _CLUSTER_WIDE)
 
 
 def matches_node_affinity(pod: Pod, state: NodeState) -> bool:

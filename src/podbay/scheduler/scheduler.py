@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from podbay.api.errors import NotFound, StatusError
@@ -32,7 +33,7 @@ from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 from podbay.scheduler.bind import bind, evict, write_status
 from podbay.scheduler.cycle import Decision, decide, unschedulable_condition
-from podbay.scheduler.filters import CLUSTER_WIDE, ON_VOLUMES, helps
+from podbay.scheduler.filters import ON_PODS, ON_VOLUMES, Plugin, helps, room_helps
 from podbay.scheduler.prebind import VolumePreBinder, VolumesNotBound
 from podbay.scheduler.preemption import Candidate
 from podbay.scheduler.queue import SchedulingQueue, Waiting
@@ -128,20 +129,24 @@ class Scheduler:
 
     async def _bind_volumes(self, key: str, pod: Object, decision: Decision, scope: TaskScope) -> None:
         """Bind a pod once its claims are; meanwhile others are waited for, and that is no work of ours."""
+        failed: Exception | None = None
         try:
             with self._activity.working("scheduling"):
                 await self._prebinder.bind(decision.volumes, decision.node)
             await self._prebinder.wait(decision.volumes, decision.node, pod)
         except (StatusError, TransportError, VolumesNotBound) as error:
-            _log.warning("volumes of %s: %s", key, error)
-            if self._forget(key, pod["metadata"]["uid"]):
-                told = f'running PreBind plugin "VolumeBinding": {error}'
-                self._events.event(pod, "Warning", "FailedScheduling", told)
-                self._queue.back_off(key)
-        else:
-            self._start(self._bind(key, pod, decision.node), key, scope)
+            failed = error
         finally:
             self._prebinder.forget(decision.volumes)
+        if failed is None:
+            self._start(self._bind(key, pod, decision.node), key, scope)
+            return
+        _log.warning("volumes of %s: %s", key, failed)
+        self._wake(ON_VOLUMES)  # what was promised to it is free
+        if self._forget(key, pod["metadata"]["uid"]):
+            told = f'running PreBind plugin "VolumeBinding": {failed}'
+            self._events.event(pod, "Warning", "FailedScheduling", told)
+            self._queue.back_off(key)
 
     async def _write(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -215,7 +220,7 @@ class Scheduler:
 
     def _volumes_changed(self, old: Object | None, new: Object | None) -> None:
         """Wake whom claims, volumes or classes keep waiting."""
-        self._queue.wake(lambda waiting: bool(waiting.refused_by & ON_VOLUMES))
+        self._wake(ON_VOLUMES)
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
@@ -228,7 +233,7 @@ class Scheduler:
             if before is not None and _is_less(needs, before):
                 self._left(node)
             if old is None or _as_neighbour(old) != _as_neighbour(new):
-                self._wake_cluster_wide()
+                self._wake(ON_PODS)
         elif new is not None and _waits(new):
             self._take_nomination(key, old, new)
             if key not in self._assumed and (old is None or _wishes(old) != _wishes(new)):
@@ -238,7 +243,7 @@ class Scheduler:
             self._nominated.pop(key, None)
             self._queue.remove(key)
             self._left(self._snapshot.displace(key))
-            self._wake_cluster_wide()
+            self._wake(ON_PODS)
 
     def _take_nomination(self, key: str, old: Object | None, new: Object) -> None:
         """Take over which node a scheduler before us, or somebody else, has named for a pod."""
@@ -252,36 +257,41 @@ class Scheduler:
 
     def _namespace_changed(self, old: Object | None, new: Object | None) -> None:
         if (old or {}).get("metadata", {}).get("labels") != (new or {}).get("metadata", {}).get("labels"):
-            self._wake_cluster_wide()
+            self._wake(ON_PODS)
 
     def _labels_of(self, namespace: str) -> Mapping[str, str]:
         found = self._namespaces.get(namespace)
         labels: Mapping[str, str] = (found or {}).get("metadata", {}).get("labels") or {}
         return labels
 
-    def _wake_cluster_wide(self) -> None:
-        """Wake whom the other pods keep waiting, wherever those are."""
-        self._queue.wake(lambda waiting: bool(waiting.refused_by & CLUSTER_WIDE))
-
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
             self._snapshot.drop_node(key_of(old or {}))
             return
         before = self._snapshot.node(key_of(new))
-        self._wake(before, self._snapshot.set_node(new))
+        after = self._snapshot.set_node(new)
 
-    def _left(self, node: str) -> None:
-        """Wake whom the room that a pod left on a node could help."""
-        state = self._snapshot.node(node) if node else None
-        if state is not None:
-            self._wake(None, state)
-
-    def _wake(self, before: NodeState | None, after: NodeState) -> None:
         def could_help(waiting: Waiting) -> bool:
             pod = self._pods.get(waiting.key)
             return pod is not None and helps(waiting.refused_by, pod, needs_of(pod), before, after)
 
         self._queue.wake(could_help)
+
+    def _left(self, node: str) -> None:
+        """Wake whom the room that a pod left on a node could help."""
+        state = self._snapshot.node(node) if node else None
+        if state is None:
+            return
+
+        def could_help(waiting: Waiting) -> bool:
+            pod = self._pods.get(waiting.key)
+            return pod is not None and room_helps(waiting.refused_by, pod, needs_of(pod), state)
+
+        self._queue.wake(could_help)
+
+    def _wake(self, plugins: AbstractSet[Plugin]) -> None:
+        """Wake whom one of these plugins keeps waiting: what they look at has changed."""
+        self._queue.wake(lambda waiting: bool(waiting.refused_by & plugins))
 
 
 def _is_less(now: PodNeeds, before: PodNeeds) -> bool:
