@@ -5,7 +5,7 @@ scheduler, which chooses victims.
 Source: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podbay.api.selectors import LabelSelector
@@ -20,6 +20,13 @@ def covers(budget: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     if budget["metadata"]["namespace"] != pod["metadata"]["namespace"]:
         return False
     return selector_of(budget).matches(pod["metadata"].get("labels"))
+
+
+def covered(budget: Mapping[str, Any], pods: Iterable[Object]) -> list[Object]:
+    """Return the pods that a budget is about."""
+    namespace, selector = budget["metadata"]["namespace"], selector_of(budget)
+    mine = (pod for pod in pods if pod["metadata"]["namespace"] == namespace)
+    return [pod for pod in mine if selector.matches(pod["metadata"].get("labels"))]
 
 
 def selector_of(budget: Mapping[str, Any]) -> LabelSelector:

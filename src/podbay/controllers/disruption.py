@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from podbay.api.disruption import SYNC_FAILED, covers, is_healthy, is_told, put_condition, tell_allowed
+from podbay.api.disruption import SYNC_FAILED, covered, covers, is_healthy, is_told, put_condition, tell_allowed
 from podbay.api.resources import POD_DISRUPTION_BUDGETS, PODS, find_kind
 from podbay.client.controller import Controller
 from podbay.client.events import EventRecorder
@@ -60,6 +60,8 @@ class DisruptionController:
             self._controller.queue.add(key_of(new))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        if old is not None and new is not None and _meaning(old) == _meaning(new):
+            return
         found = [budget for budget in self._budgets.objects.values() if new is not None and covers(budget, new)]
         if new is not None and len(found) > 1:
             metadata = new["metadata"]
@@ -78,7 +80,7 @@ class DisruptionController:
         if budget is None:
             return None
         now = self._clock.now()
-        pods = [pod for pod in self._pods.objects.values() if covers(budget, pod)]
+        pods = covered(budget, self._pods.objects.values())
         if not pods:
             self._events.event(budget, "Normal", "NoPods", "No matching pods found")
         try:
@@ -197,3 +199,9 @@ def shown_selector(selector: Mapping[str, Any] | None) -> str:
         f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
         f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
     )
+
+
+def _meaning(pod: Mapping[str, Any]) -> Any:
+    """Return what of a pod budgets look at."""
+    metadata = pod["metadata"]
+    return metadata.get("labels"), metadata.get("ownerReferences"), "deletionTimestamp" in metadata, is_healthy(pod)
