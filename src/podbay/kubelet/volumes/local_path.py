@@ -8,8 +8,8 @@ Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#delete
 """
 
 import asyncio
-import shutil
 from pathlib import Path
+from typing import Final
 
 from podbay.api.errors import NotFound
 from podbay.api.local_path import FINALIZER, NODE, is_of_node, path_of
@@ -19,12 +19,13 @@ from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer, key_of
 from podbay.client.rest import Object, Rest
 from podbay.kubelet.config import KubeletConfig
+from podbay.kubelet.volumes import mounting
 from podbay.kubelet.volumes.problem import problem_of
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 
-_AGAIN_S = 15.0
+_AGAIN_S: Final = 15.0
 
 
 class LocalPathVolumes:
@@ -60,7 +61,7 @@ class LocalPathVolumes:
             path = path_of(volume, str(self._config.local_volumes))
             if path and self._config.is_real:
                 try:
-                    await asyncio.to_thread(_remove, Path(path))
+                    await asyncio.to_thread(remove_directory, Path(path))
                 except OSError as error:
                     self._events.event(volume, "Warning", "VolumeFailedDelete", str(problem_of(error)))
                     return _AGAIN_S
@@ -84,8 +85,9 @@ class LocalPathVolumes:
             return  # it is gone
 
 
-def _remove(path: Path) -> None:
+def remove_directory(path: Path) -> None:
+    """Remove a volume's directory; what a pod has mounted in it is unmounted, not emptied. Raises OSError."""
     if path.is_symlink():
         path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
+    else:
+        mounting.remove_tree(path)
