@@ -100,8 +100,10 @@ def is_of_node(volume: Object, node: str) -> bool:
 def path_of(volume: Object, directory: str) -> str:
     """Return a volume's directory; empty if it is not right below the node's, whoever has written the volume."""
     path = str((volume["spec"].get("hostPath") or {}).get("path") or "")
-    parent, name = posixpath.split(posixpath.normpath(path))
-    return path if parent == posixpath.normpath(directory) and name not in ("", ".", "..") else ""
+    clean = posixpath.normpath(path)
+    parent, name = posixpath.split(clean)
+    is_below = parent == posixpath.normpath(directory) and name not in ("", ".", "..")
+    return clean if is_below and ".." not in path.split("/") else ""  # a link could lead "..", too, elsewhere
 
 
 def _host_label(node: Object) -> str:

@@ -23,7 +23,13 @@ def test_a_volume_is_a_directory_of_one_node_and_goes_with_its_claim() -> None:
     assert "finalizers" not in kept["metadata"]
 
 
-@pytest.mark.parametrize("path", ["/etc", "/state", "/state/volumes", "/state/volumes/a/b", "/state/volumes/..", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc", "/state", "/state/volumes", "/state/volumes/a/b", "/state/volumes/..", "",
+        "/state/volumes/a/link/../../b",
+    ],
+)  # fmt: skip
 def test_only_what_is_right_below_the_nodes_directory_is_its_own(path: str) -> None:
     assert path_of({"spec": {"hostPath": {"path": path}}}, "/state/volumes") == ""
     assert path_of({"spec": {"hostPath": {"path": "/state/volumes/a"}}}, "/state/volumes/") == "/state/volumes/a"

@@ -8,6 +8,7 @@ messages these are.
 """
 
 import asyncio
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from podbay.kubelet.volumes.problem import UNMOUNTED, VolumeProblem, problem_of
 Object = Mapping[str, Any]
 
 _MODE: Final = 0o777
+_BEGUN: Final = 0o000
 _UNPROCESSED: Final = (
     "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[],"
     " failed to process volumes=[{}]: {}"
@@ -91,8 +93,10 @@ class ClaimedVolumes:
     def _prepare(self, found: Object, volume: Object, pod: Object) -> None:
         """Have a volume's directory there, and usable for the pod. Blocking. Raises VolumeProblem, OSError."""
         name, source = found["metadata"]["name"], found["spec"].get("hostPath")
-        if is_of_node(found, self._config.node_name):
-            make_directory(local_path_of(found, str(self._config.local_volumes)))
+        is_own = is_of_node(found, self._config.node_name)
+        own = local_path_of(found, str(self._config.local_volumes)) if is_own else ""
+        if own:
+            make_directory(Path(own))
         elif source is not None:
             try:
                 host_path.prepare(source)
@@ -107,12 +111,15 @@ class ClaimedVolumes:
                 _share(path, pod["spec"].get("securityContext") or {})
 
 
-def make_directory(path: str) -> None:
-    """Make the directory of a volume of the node's own, for whoever runs in the pod. Raises OSError."""
-    directory = Path(path)
-    if path and not directory.exists():
+def make_directory(directory: Path) -> None:
+    """Make the directory of a volume of the node's own, for whoever runs in the pod. Raises OSError.
+
+    One that nobody may use was only begun, by a kubelet that was killed. Any other mode is the pods' own affair.
+    """
+    if not directory.exists():
         directory.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(_BEGUN, exist_ok=True)
+    if stat.S_IMODE(directory.stat().st_mode) == _BEGUN:
         directory.chmod(_MODE)
 
 

@@ -102,8 +102,31 @@ async def test_a_local_volume_is_given_to_the_pods_group_unless_it_is_read_only(
 
 def test_a_directory_of_the_node_is_for_everybody_and_made_once(tmp_path: Path) -> None:
     path = tmp_path / "volumes" / "v"
-    make_directory(str(path))
+    make_directory(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o777
     path.chmod(0o700)
-    make_directory(str(path))
+    make_directory(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_directory_that_a_killed_kubelet_had_only_begun_is_made_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "volumes" / "v"
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "chmod", lambda *_: (_ for _ in ()).throw(InterruptedError()))
+        with pytest.raises(InterruptedError):
+            make_directory(path)
+    make_directory(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o777
+
+
+async def test_a_volume_elsewhere_that_only_says_it_is_the_nodes_own_is_a_host_path(tmp_path: Path) -> None:
+    found = volume(hostPath={"path": str(tmp_path / "none"), "type": "Directory"})
+    found["metadata"] |= {
+        "labels": {"podbay.dev/node": "n"},
+        "annotations": {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"},
+    }
+    assert await told(tmp_path, persistentvolumeclaims=claim(), persistentvolumes=found) == (
+        f'MountVolume.SetUp failed for volume "v" : hostPath type check failed: {tmp_path}/none is not a directory'
+    )
