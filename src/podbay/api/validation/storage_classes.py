@@ -1,6 +1,7 @@
 """Rules of storage classes.
 
-Takes defaulted storage classes; gives causes. Invariant: what volumes are made by stays as it is.
+Takes defaulted storage classes; gives causes. Invariant: what volumes are made by stays as it is, and topologies, which
+may change, always say which label they mean.
 Source: https://kubernetes.io/docs/concepts/storage/storage-classes/
 """
 
@@ -52,13 +53,13 @@ def validate_storage_class(obj: Object) -> list[Cause]:
 
 def validate_storage_class_update(new: Object, old: Object) -> list[Cause]:
     """Return what is wrong with a change of a storage class."""
-    causes = validate_metadata_update(new, old)
+    causes = validate_storage_class(new) + validate_metadata_update(new, old)
     for name in ("parameters", "provisioner", "reclaimPolicy"):
         if (new.get(name) or None) != (old.get(name) or None):
             causes.append(forbidden(name, f"updates to {name} are forbidden."))
     if new.get("volumeBindingMode") != old.get("volumeBindingMode"):
         causes.append(invalid("volumeBindingMode", new.get("volumeBindingMode"), IMMUTABLE))
-    return causes + [cause for cause in validate_storage_class(new) if cause.message.endswith((FIELD_TEXT, VALUE_TEXT))]
+    return causes
 
 
 def _parameters(parameters: Mapping[str, str]) -> list[Cause]:

@@ -212,3 +212,16 @@ def test_what_volumes_are_made_by_stays() -> None:
     ):
         new = stored(storage_class(**{"parameters": {"a": "b"}, **more}))
         assert lines(validate_update(STORAGE_CLASSES, new, old)) == [problem]
+
+
+def test_where_volumes_may_be_made_can_change_but_not_to_nonsense() -> None:
+    old = stored(storage_class())
+    for expression, problems in (
+        ({"key": "zone", "values": ["a"]}, []),
+        ({"key": "zone"}, ["allowedTopologies[0].matchLabelExpressions[0].values: Required value"]),
+    ):
+        new = stored(storage_class(allowedTopologies=[{"matchLabelExpressions": [expression]}]))
+        assert lines(validate_update(STORAGE_CLASSES, new, old)) == problems
+    nameless = stored(storage_class(allowedTopologies=[{"matchLabelExpressions": [{"values": ["a"]}]}]))
+    (problem, *_) = lines(validate_update(STORAGE_CLASSES, nameless, old))
+    assert problem.startswith('allowedTopologies[0].matchLabelExpressions[0].key: Invalid value: "": ')
