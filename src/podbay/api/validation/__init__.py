@@ -57,7 +57,9 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ("", "PersistentVolume"): _Rules(
         persistent_volumes.validate_persistent_volume, persistent_volumes.validate_persistent_volume_update
     ),
-    ("", "PersistentVolumeClaim"): _Rules(claims.validate_claim, claims.validate_claim_update),
+    ("", "PersistentVolumeClaim"): _Rules(
+        claims.validate_claim, claims.validate_claim_update, claims.validate_claim_status_update
+    ),
     ("", "Pod"): _Rules(pods.validate_pod, pods.validate_pod_update, pods.validate_pod_status_update),
     ("", "PodTemplate"): _Rules(pod_templates.validate_pod_template, pod_templates.validate_pod_template_update),
     ("", "Secret"): _Rules(configuration.validate_secret, configuration.validate_secret_update),

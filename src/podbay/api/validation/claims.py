@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.quantity import Quantity
 from podbay.api.validation.field_errors import forbidden, invalid, required
 from podbay.api.validation.label_selectors import validate_label_selector
 from podbay.api.validation.metadata import IMMUTABLE, validate_metadata, validate_metadata_update
@@ -63,6 +64,17 @@ def validate_claim_update(new: Object, old: Object) -> list[Cause]:
     if not causes and requested(new) < requested(old) and requested(new) <= has:
         detail = "field can not be less than status.capacity"
         causes.append(forbidden("spec.resources.requests.storage", detail))
+    return causes
+
+
+def validate_claim_status_update(new: Object, old: Object) -> list[Cause]:
+    """Return what is wrong with a change of a claim's status."""
+    causes = validate_metadata_update(new, old)
+    for name, amount in sorted(((new.get("status") or {}).get("capacity") or {}).items()):
+        quantity = Quantity.parse(amount)
+        if quantity < Quantity(0):
+            detail = "must be a valid resource quantity"
+            causes.append(invalid(f"status.capacity[{name}]", quantity.value, detail))
     return causes
 
 

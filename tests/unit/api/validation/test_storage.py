@@ -6,7 +6,7 @@ import pytest
 
 from podbay.api.defaults import set_defaults
 from podbay.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES, Resource
-from podbay.api.validation import validate_create, validate_update
+from podbay.api.validation import validate_create, validate_status_update, validate_update
 from tests.unit.api.validation.support import lines, stored
 
 Object = dict[str, Any]
@@ -168,6 +168,16 @@ def test_a_claim_changes_only_in_what_it_got() -> None:
     moved = bound()
     moved["spec"]["volumeName"] = "w"
     assert lines(validate_update(PERSISTENT_VOLUME_CLAIMS, moved, bound())) == [fixed]
+
+
+def test_a_claim_has_no_less_than_nothing() -> None:
+    old = stored(claim())
+    for amount, problems in (
+        ("1Gi", []),
+        ("-1Ki", ["status.capacity[storage]: Invalid value: -1024: must be a valid resource quantity"]),
+    ):
+        new = {**old, "status": {"phase": "Bound", "capacity": {"storage": amount}}}
+        assert lines(validate_status_update(PERSISTENT_VOLUME_CLAIMS, new, old)) == problems
 
 
 @pytest.mark.parametrize(
