@@ -1,7 +1,7 @@
 """What Kubernetes accepts with a warning: old labels, doubled variables and ports, names that make poor host names.
 
-Takes a new, defaulted, valid object; gives texts for the response's Warning headers. Invariant: a warning never
-changes the outcome.
+Takes a new or changed, defaulted, valid object; gives texts for the response's Warning headers. Invariant: a warning
+never changes the outcome.
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#warnings
 """
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 from podbay.api import names, resources
 from podbay.api.quantity import Quantity
 from podbay.api.resources import Resource
+from podbay.api.volume_binding import OLD_CLASS, annotations_of
 
 _OLD_NODE_LABELS: Final = {
     "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -26,6 +27,10 @@ _OLD_ANNOTATIONS: Final = {
     "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
+_CLASS_TEXT: Final = 'deprecated since v1.8; use "storageClassName" attribute instead'
+_RECYCLE_TEXT: Final = (
+    "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
+)
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _SECCOMP_TEXT: Final = r"non-functional in v1.27+; use the \"seccompProfile\" field instead"  # upstream's backslashes
@@ -39,21 +44,55 @@ def warnings_on_create(resource: Resource, obj: Mapping[str, Any]) -> list[str]:
         return [f"template.{text}" for text in _of_pod(obj.get("template") or {})]
     if resource is resources.RUNTIME_CLASSES:
         return list(_of_runtime_class(obj))
+    if resource is resources.PERSISTENT_VOLUMES:
+        return list(_of_volume(obj))
+    if resource is resources.PERSISTENT_VOLUME_CLAIMS:
+        return list(_of_claim(obj))
+    if resource is resources.STORAGE_CLASSES:
+        return list(_of_storage_class(obj))
     return []
 
 
 def warnings_on_update(resource: Resource, new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """Return the warnings that upstream gives when such an object takes another's place."""
-    if resource is resources.RUNTIME_CLASSES:
-        return list(_of_runtime_class(new))
-    changed = new["metadata"].get("generation") != old["metadata"].get("generation")
-    return warnings_on_create(resource, new) if resource is resources.POD_TEMPLATES and changed else []
+    if resource is resources.PODS:
+        return []
+    if resource is resources.POD_TEMPLATES and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    return warnings_on_create(resource, new)
 
 
 def _of_runtime_class(obj: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted((obj.get("scheduling") or {}).get("nodeSelector") or ()):
         if key in _OLD_NODE_LABELS:
             yield f"scheduling.nodeSelector: {_OLD_NODE_LABELS[key]}"
+
+
+def _of_volume(volume: Mapping[str, Any]) -> Iterator[str]:
+    yield from _old_class(volume)
+    spec = volume["spec"]
+    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        yield f"spec.persistentVolumeReclaimPolicy: {_RECYCLE_TEXT}"
+    needed = (spec.get("nodeAffinity") or {}).get("required") or {}
+    yield from _old_labels_of_terms(needed, "spec.nodeAffinity.required")
+
+
+def _of_claim(claim: Mapping[str, Any]) -> Iterator[str]:
+    yield from _old_class(claim)
+    yield from _fractions(claim["spec"], "spec.resources", of=("storage",), kinds=("requests", "limits"))
+
+
+def _of_storage_class(obj: Mapping[str, Any]) -> Iterator[str]:
+    for i, term in enumerate(obj.get("allowedTopologies") or ()):
+        for j, expression in enumerate(term.get("matchLabelExpressions") or ()):
+            if expression.get("key") in _OLD_NODE_LABELS:
+                text = _OLD_NODE_LABELS[expression["key"]]
+                yield f"allowedTopologies[{i}].matchLabelExpressions[{j}].key: {text}"
+
+
+def _old_class(obj: Mapping[str, Any]) -> Iterator[str]:
+    if OLD_CLASS in annotations_of(obj):
+        yield f"metadata.annotations[{OLD_CLASS}]: {_CLASS_TEXT}"
 
 
 def _of_name(pod: Mapping[str, Any]) -> Iterator[str]:
@@ -91,12 +130,16 @@ def _old_labels(spec: Mapping[str, Any]) -> Iterator[str]:
             yield f"spec.nodeSelector[{key}]: {_OLD_NODE_LABELS[key]}"
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     needed = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
-    for i, term in enumerate(needed.get("nodeSelectorTerms") or ()):
+    path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
+    yield from _old_labels_of_terms(needed, path)
+
+
+def _old_labels_of_terms(selector: Mapping[str, Any], path: str) -> Iterator[str]:
+    for i, term in enumerate(selector.get("nodeSelectorTerms") or ()):
         for j, expression in enumerate(term.get("matchExpressions") or ()):
             key = expression.get("key", "")
             if key in _OLD_NODE_LABELS:
-                yield f"{path}[{i}].matchExpressions[{j}].key: {key} is {_OLD_NODE_LABELS[key]}"
+                yield f"{path}.nodeSelectorTerms[{i}].matchExpressions[{j}].key: {key} is {_OLD_NODE_LABELS[key]}"
 
 
 def _odd_pull_secrets(named: Sequence[str]) -> Iterator[str]:
@@ -108,10 +151,16 @@ def _odd_pull_secrets(named: Sequence[str]) -> Iterator[str]:
             yield f'spec.imagePullSecrets[{i}].name: invalid empty name ""'
 
 
-def _fractions(container: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name in ("memory", "ephemeral-storage"):
-        for kind in ("limits", "requests"):
-            amounts = (container.get("resources") or {}).get(kind) or {}
+def _fractions(
+    holder: Mapping[str, Any],
+    path: str,
+    *,
+    of: Sequence[str] = ("memory", "ephemeral-storage"),
+    kinds: Sequence[str] = ("limits", "requests"),
+) -> Iterator[str]:
+    for name in of:
+        for kind in kinds:
+            amounts = (holder.get("resources") or {}).get(kind) or {}
             if name in amounts and Quantity.parse(amounts[name]).milli % 1000:
                 text = f'fractional byte value "{amounts[name]}" is invalid, must be an integer'
                 yield f"{path}.{kind}[{name}]: {text}"

@@ -2,8 +2,15 @@ from typing import Any
 
 import pytest
 
-from podbay.api.resources import CONFIG_MAPS, PODS
-from podbay.api.warnings import warnings_on_create
+from podbay.api.resources import (
+    CONFIG_MAPS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    STORAGE_CLASSES,
+    Resource,
+)
+from podbay.api.warnings import warnings_on_create, warnings_on_update
 from tests.unit.api.validation.support import pod
 
 
@@ -68,3 +75,60 @@ def test_a_name_that_is_no_host_name() -> None:
         "recommended: [must not contain dots]"
     ]
     assert warnings_on_create(CONFIG_MAPS, {"metadata": {"name": "a.b"}}) == []
+
+
+OLD_CLASS = {"volume.beta.kubernetes.io/storage-class": "s"}
+OLD_CLASS_TEXT = (
+    'metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; use "storageClassName"'
+    " attribute instead"
+)
+OLD_ZONE = "failure-domain.beta.kubernetes.io/zone"
+OLD_ZONE_TEXT = 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead'
+
+
+@pytest.mark.parametrize(
+    ("resource", "obj", "expected"),
+    [
+        (
+            PERSISTENT_VOLUMES,
+            {
+                "metadata": {"annotations": OLD_CLASS},
+                "spec": {
+                    "persistentVolumeReclaimPolicy": "Recycle",
+                    "nodeAffinity": {
+                        "required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": OLD_ZONE}, {"key": "zone"}]}]}
+                    },
+                },
+            },
+            [
+                OLD_CLASS_TEXT,
+                "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended"
+                " approach is to use dynamic provisioning.",
+                "spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].key: "
+                f"{OLD_ZONE} is {OLD_ZONE_TEXT}",
+            ],
+        ),
+        (
+            PERSISTENT_VOLUME_CLAIMS,
+            {
+                "metadata": {"annotations": OLD_CLASS},
+                "spec": {"resources": {"requests": {"storage": "100m"}, "limits": {"storage": "1Gi"}}},
+            },
+            [
+                OLD_CLASS_TEXT,
+                'spec.resources.requests[storage]: fractional byte value "100m" is invalid, must be an integer',
+            ],
+        ),
+        (
+            STORAGE_CLASSES,
+            {
+                "metadata": {},
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone"}, {"key": OLD_ZONE}]}],
+            },
+            [f"allowedTopologies[0].matchLabelExpressions[1].key: {OLD_ZONE_TEXT}"],
+        ),
+    ],
+)
+def test_what_is_old_about_volumes(resource: Resource, obj: dict[str, Any], expected: list[str]) -> None:
+    assert warnings_on_create(resource, obj) == expected
+    assert warnings_on_update(resource, obj, {"metadata": {}}) == expected
