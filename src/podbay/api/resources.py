@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+STREAMS: Final = ("attach", "exec", "portforward", "proxy")  # subresources that connect the client with a kubelet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

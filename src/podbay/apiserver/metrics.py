@@ -29,7 +29,6 @@ _VERBS: Final = {
     "get": "GET", "head": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "post": "POST", "update": "PUT",
     "put": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETECOLLECTION",
 }  # fmt: skip
-_LONG_RUNNING: Final = ("exec", "attach", "portforward", "proxy")
 _COMPONENT: Final = "apiserver"
 _SUBJECT: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 
@@ -105,7 +104,7 @@ def _subject(info: RequestInfo) -> tuple[str, str, str, str, str, str, str]:
     if resource is None:
         return (verb, "", "", "", "", "", _COMPONENT)
     subresource = next((sub.name for sub in resource.subresources if sub.name == info.subresource), "")
-    if subresource in _LONG_RUNNING:
+    if subresource in resources.STREAMS:
         verb = "CONNECT"
     return (verb, info.group, info.version, info.resource, subresource, _scope(info), _COMPONENT)
 

@@ -195,7 +195,7 @@ class ApiServer:
             raise BadRequest(f'Name parameter invalid: "{info.name}": {";".join(problems)}')
         if info.verb == "patch":
             patch_type(request)  # before its options, which other types have others of
-        plain = info.subresource in ("log", "exec", "attach", "portforward", "proxy")
+        plain = info.subresource in ("log", *resources.STREAMS)
         representation = Representation() if plain else negotiate(request.headers.get("Accept"))
         if representation.kind == "Table":
             check_include_object(info.query)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from podbay.api import schema
-from podbay.api.resources import Resource, Subresource, of_group_version
+from podbay.api.resources import STREAMS, Resource, Subresource, of_group_version
 
 PATCH: Final = schema.META + "Patch"
 STATUS: Final = schema.META + "Status"
@@ -99,7 +99,7 @@ def _collection(resource: Resource, listed: str) -> dict[str, Any]:
 
 
 def _of_sub(resource: Resource, sub: Subresource) -> dict[str, Any]:
-    is_stream = sub.name in ("attach", "exec", "portforward", "proxy")
+    is_stream = sub.name in STREAMS
     kind = (sub.group or resource.group, sub.version or resource.version, sub.kind or resource.kind)
     name = _named(resource, namespaced=resource.namespaced) + sub.name.title()
     found: dict[str, Any] = {}
