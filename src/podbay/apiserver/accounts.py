@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from podbay.api import resources
 from podbay.api.errors import Forbidden
-from podbay.api.mirror_pods import MIRROR
+from podbay.api.mirror_pods import is_mirror
 from podbay.api.names import generate_name
 from podbay.api.namespace_furniture import DEFAULT_ACCOUNT, ROOT_CA
 from podbay.api.resources import SERVICE_ACCOUNTS, Resource
@@ -35,7 +35,7 @@ async def admit_account(objects: Objects, clock: Clock, resource: Resource, pod:
     """
     if resource is not resources.PODS:
         return
-    if MIRROR in (pod["metadata"].get("annotations") or {}):
+    if is_mirror(pod):
         _check_mirror(pod)
         return
     spec = pod["spec"]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.errors import Cause
-from podbay.api.mirror_pods import MIRROR
+from podbay.api.mirror_pods import is_mirror
 from podbay.api.validation.containers import validate_common
 from podbay.api.validation.field_errors import duplicate, forbidden, not_found
 from podbay.api.validation.metadata import validate_metadata_update
@@ -56,7 +56,7 @@ def validate_ephemeral_containers(spec: Object, volumes: Collection[str], path: 
 def validate_ephemeral_update(new: Object, old: Object) -> list[Cause]:
     """Return what is wrong with a change of a pod's ephemeral containers."""
     path, causes = "spec.ephemeralContainers", validate_metadata_update(new, old)
-    if MIRROR in ((old.get("metadata") or {}).get("annotations") or {}):
+    if is_mirror(old):
         return [*causes, forbidden("", "static pods do not support ephemeral containers")]
     spec = new.get("spec") or {}
     volumes, _ = validate_volumes(spec.get("volumes") or (), "spec.volumes")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from podbay.api.errors import Cause
+from podbay.api.mirror_pods import is_mirror
 from podbay.api.pod_containers import is_sidecar
 from podbay.api.qos import qos_class
 from podbay.api.quantity import Quantity
@@ -20,7 +21,6 @@ from podbay.api.validation.resource_requirements import RESIZABLE
 
 Object = Mapping[str, Any]
 
-_MIRROR: Final = "kubernetes.io/config.mirror"
 _IMMUTABLE: Final = {
     "containers": "only cpu and memory resources are mutable",
     "sidecars": "only cpu and memory resources for sidecar containers are mutable",
@@ -31,7 +31,7 @@ _IMMUTABLE: Final = {
 def validate_pod_resize(new: Object, old: Object) -> list[Cause]:
     """Return what is wrong with a change of what a pod's containers ask for."""
     causes = validate_metadata_update(new, old) + validate_metadata_and_spec(new)
-    if _MIRROR in (old["metadata"].get("annotations") or {}):
+    if is_mirror(old):
         return [forbidden("", "static pods cannot be resized")]
     if (old["spec"].get("os") or {}).get("name") == "windows":
         return [forbidden("", "windows pods cannot be resized")]
