@@ -38,7 +38,6 @@ class Fields:
 
 Rule = Values | Honoured | Fields
 _YES: Final = Honoured()
-_TRUE: Final = Values((True,))
 
 
 def _honoured(*names: str) -> dict[str, Rule]:
@@ -123,7 +122,7 @@ def unsupported_in_node(node: Mapping[str, Any]) -> list[Cause]:
 def _of_object(obj: Mapping[str, Any], rules: Mapping[str, Rule], path: str) -> list[Cause]:
     causes = []
     for name, value in obj.items():
-        if value is None or (value is False and rules.get(name) != _TRUE) or value in ("", [], {}):
+        if value is None or value is False or value in ("", [], {}):
             continue
         causes += _of_field(value, rules.get(name), f"{path}.{name}")
     return causes
