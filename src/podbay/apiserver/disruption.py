@@ -30,7 +30,7 @@ async def book_disruption(objects: Objects, pod: Object, now: datetime, *, dry_r
     Returns the budget's name if nothing was booked because the pod is unhealthy: it may go only as it is. Raises
     TooManyRequests, Forbidden, Timeout, StatusError.
     """
-    stored = objects.cache.of(POD_DISRUPTION_BUDGETS).entries.values()
+    stored = objects.in_namespace(POD_DISRUPTION_BUDGETS, pod["metadata"]["namespace"])
     found = [entry for entry in stored if covers(entry.object(), pod)]
     if len(found) > 1:
         raise StatusError(_SEVERAL)

@@ -19,7 +19,6 @@ from podbay.api.resources import Resource
 from podbay.api.validation import invalid_object
 from podbay.apiserver.storage.objects import Objects
 from podbay.lib.clock import Clock
-from podbay.store.interface import prefix_end
 
 Object = Mapping[str, Any]
 
@@ -46,7 +45,8 @@ async def admit_pod_security(
 
 
 async def _policy(objects: Objects, namespace: str) -> Policy:
-    return policy_of((await objects.get(resources.NAMESPACES, "", namespace)).labels)
+    """Return what a namespace asks for. The cache is fresh: it was asked for the namespace, or for the old object."""
+    return policy_of((await objects.get(resources.NAMESPACES, "", namespace, resource_version="0")).labels)
 
 
 def _enforce(standard: Standard, pod: Object) -> None:
@@ -92,10 +92,7 @@ async def _admit_namespace(objects: Objects, clock: Clock, new: Object, old: Obj
 
 async def _tell_of_pods(objects: Objects, clock: Clock, namespace: str, standard: Standard) -> list[str]:
     """Return warnings about the pods of a namespace that would be refused from now on; they are left alone."""
-    prefix = objects.key(resources.PODS, namespace, "")
-    pods = _one_of_each_owner(
-        [e.object() for e in objects.cache.of(resources.PODS).between(prefix, prefix_end(prefix))]
-    )
+    pods = _one_of_each_owner([entry.object() for entry in objects.in_namespace(resources.PODS, namespace)])
     late = clock.monotonic() + _PATIENCE_S
     names: dict[str, list[str]] = {}
     checked = 0

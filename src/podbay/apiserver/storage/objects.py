@@ -7,7 +7,7 @@ and changed nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from podbay.api.errors import AlreadyExists, Cause, Conflict, Expired, NotFound, ServiceUnavailable, Timeout
@@ -26,7 +26,7 @@ from podbay.store.errors import (
     RevisionMismatch,
     StoreUnavailable,
 )
-from podbay.store.interface import MUST_NOT_EXIST, Range, Revision, Store
+from podbay.store.interface import MUST_NOT_EXIST, Range, Revision, Store, prefix_end
 
 _TIME_TO_LIVE_S: Final = {"events": 3600.0}
 _MODIFIED: Final = "the object has been modified; please apply your changes to the latest version and try again"
@@ -73,6 +73,11 @@ class Objects:
         if entry is None:
             raise NotFound.object(resource.group, resource.plural, name)
         return entry
+
+    def in_namespace(self, resource: Resource, namespace: str) -> Iterator[Entry]:
+        """Yield a namespace's objects as the cache has them now, by name."""
+        start = self.key(resource, namespace, "")
+        return self.cache.of(resource).between(start, prefix_end(start))
 
     async def range_at(self, resource: Resource, start: str, end: str, limit: int, revision: Revision) -> Range:
         """Return a page as of an old revision. Raises Expired, Timeout."""
