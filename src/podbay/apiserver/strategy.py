@@ -38,6 +38,7 @@ _RETURNS_OBJECT: Final = (
     resources.STORAGE_CLASSES,
 )
 _BUDGET_COUNTS: Final = ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
+_SINCE: Final = "lastPhaseTransitionTime"
 _GATED: Final = {
     "type": "PodScheduled",
     "status": "False",
@@ -62,6 +63,10 @@ def prepare_create(resource: Resource, obj: Object) -> None:
     elif resource is resources.POD_DISRUPTION_BUDGETS:
         obj["metadata"]["generation"] = 1
         obj["status"] = dict.fromkeys(_BUDGET_COUNTS, 0)
+    elif resource is resources.PERSISTENT_VOLUMES:
+        obj["status"] = {"phase": "Pending", _SINCE: obj["metadata"]["creationTimestamp"]}
+    elif resource is resources.PERSISTENT_VOLUME_CLAIMS:
+        obj["status"] = {"phase": "Pending"}
     elif resource is resources.NODES:
         _taint_new_node(obj)
     elif resource is resources.NAMESPACES:
@@ -87,9 +92,11 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
         _merge_string_data(new)
 
 
-def prepare_status(resource: Resource, new: Object, old: Object) -> None:
+def prepare_status(resource: Resource, new: Object, old: Object, now: datetime) -> None:
     """Keep everything but status and metadata; a pod's owners too, which old kubelets would lose."""
     _keep_but(new, old, "status")
+    if resource is resources.PERSISTENT_VOLUMES:
+        _date_phase(new.setdefault("status", {}), old.get("status") or {}, now)
     if resource is resources.PODS:
         _keep(new["metadata"], old["metadata"], "ownerReferences")
     if resource is resources.PODS and "status" in new:
@@ -244,6 +251,15 @@ def _keep(new: Object, old: Object, name: str) -> None:
         new[name] = old[name]
     else:
         new.pop(name, None)
+
+
+def _date_phase(status: Object, before: Object, now: datetime) -> None:
+    """Say since when a volume's phase is what it is, unless who writes it does."""
+    told, known = status.get(_SINCE), before.get(_SINCE)
+    if status.get("phase") != before.get("phase"):
+        status[_SINCE] = format_time(now) if told in (None, known) else told
+    elif told is None and known is not None:
+        status[_SINCE] = known
 
 
 def _merge_string_data(secret: Object) -> None:

@@ -1,4 +1,4 @@
-"""The admission of volumes and of claims to them: default classes, protection, dates, and who may grow.
+"""The admission of volumes and of claims to them: default classes, protection, and who may grow.
 
 Takes the stored objects and a new or changed one; changes it in place, or raises Forbidden in upstream's words.
 Invariant: a volume or claim that is stored cannot vanish under those who use it: it is made with a finalizer, which
@@ -7,15 +7,13 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-contro
 PersistentVolumeClaimResize, StorageObjectInUseProtection)
 """
 
-from datetime import datetime
 from typing import Any, Final
 
 from podbay.api.errors import Forbidden
-from podbay.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES, Resource
-from podbay.api.volume_binding import OLD_CLASS, annotations_of, class_of, default_class, requested
+from podbay.api.resources import PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES, Resource
+from podbay.api.volume_binding import OLD_CLASS, annotations_of, default_class, requested
 from podbay.api.volume_protection import FINALIZERS
 from podbay.apiserver.storage.objects import Objects
-from podbay.wire.times import format_time
 
 Object = dict[str, Any]
 
@@ -24,7 +22,7 @@ _NO_RESIZE: Final = (
 )
 
 
-def admit_volume_create(objects: Objects, resource: Resource, obj: Object, now: datetime) -> None:
+def admit_volume_create(objects: Objects, resource: Resource, obj: Object) -> None:
     """Protect a new volume or claim; give a claim that names no class the default one."""
     finalizer = FINALIZERS.get(resource.plural)
     if finalizer is None:
@@ -32,37 +30,21 @@ def admit_volume_create(objects: Objects, resource: Resource, obj: Object, now: 
     finalizers = obj["metadata"].setdefault("finalizers", [])
     if finalizer not in finalizers:
         finalizers.append(finalizer)
-    obj["status"] = {"phase": "Pending"}
-    if resource is PERSISTENT_VOLUMES:
-        obj["status"]["lastPhaseTransitionTime"] = format_time(now)
-    elif obj["spec"].get("storageClassName") is None and OLD_CLASS not in annotations_of(obj):
+    if resource is not PERSISTENT_VOLUME_CLAIMS:
+        return
+    if obj["spec"].get("storageClassName") is None and OLD_CLASS not in annotations_of(obj):
         entries = objects.cache.of(STORAGE_CLASSES).entries.values()
         found = default_class([entry.object() for entry in entries])
         if found:
             obj["spec"]["storageClassName"] = found
 
 
-def date_phase(resource: Resource, new: Object, old: Object, now: datetime) -> None:
-    """Say of a volume since when its phase is what it is."""
-    if resource is PERSISTENT_VOLUMES and "status" in new:
-        before, status = old.get("status") or {}, new["status"]
-        if status.get("phase") != before.get("phase"):
-            status["lastPhaseTransitionTime"] = format_time(now)
-
-
-def admit_resize(objects: Objects, resource: Resource, new: Object, old: Object) -> None:
-    """Refuse to let a claim grow whose class cannot do that. Raises Forbidden."""
+def admit_resize(resource: Resource, new: Object, old: Object) -> None:
+    """Refuse to let a claim grow: no class can do that, see the validation of storage classes. Raises Forbidden."""
     if resource is not PERSISTENT_VOLUME_CLAIMS or requested(new) <= requested(old):
         return
     name = new["metadata"]["name"]
-    why = _NO_RESIZE
-    if (old.get("status") or {}).get("phase") != "Bound":
-        why = "only bound persistent volume claims can be expanded"
-    else:
-        entry = objects.cache.of(STORAGE_CLASSES).entries.get(objects.key(STORAGE_CLASSES, "", class_of(new)))
-        if entry is not None and entry.object().get("allowVolumeExpansion"):
-            return
     raise Forbidden(
-        f'persistentvolumeclaims "{name}" is forbidden: {why}',
+        f'persistentvolumeclaims "{name}" is forbidden: {_NO_RESIZE}',
         details={"name": name, "kind": PERSISTENT_VOLUME_CLAIMS.plural},
     )

@@ -49,7 +49,7 @@ from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
 from podbay.apiserver.verbs.call import Call, respond, respond_entry
-from podbay.apiserver.volume_admission import admit_resize, admit_volume_create, date_phase
+from podbay.apiserver.volume_admission import admit_resize, admit_volume_create
 from podbay.wire import json
 from podbay.wire.http import Response
 
@@ -101,7 +101,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     await admit_account(call.objects, call.clock, resource, prepared, with_token=bool(call.config.root_ca))
     admit_priority(call.objects, resource, prepared)
     admit_runtime_class(call.objects, resource, prepared)
-    admit_volume_create(call.objects, resource, prepared, call.clock.now())
+    admit_volume_create(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
     warnings = [*warnings, *warnings_on_create(resource, prepared)]
     warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None)
@@ -208,8 +208,7 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
         admit_node_write(node, resource, new, before)
     match call.info.subresource:
         case "status":
-            strategy.prepare_status(resource, new, before)
-            date_phase(resource, new, before, call.clock.now())
+            strategy.prepare_status(resource, new, before, call.clock.now())
             problems = validate_status_update(resource, new, before)
         case "ephemeralcontainers":
             strategy.prepare_ephemeral(new, before)
@@ -225,7 +224,7 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             problems = validate_update(resource, new, before)
     raise_invalid(resource, new, problems)
     if not call.info.subresource:
-        admit_resize(call.objects, resource, new, before)
+        admit_resize(resource, new, before)
     if call.info.subresource in ("", "ephemeralcontainers"):
         warnings = [*warnings, *warnings_on_update(resource, new, before)]
         warnings += await admit_pod_security(call.objects, call.clock, resource, new, before)
