@@ -1,7 +1,7 @@
 """What is special about each kind on its way into the store: what a client may set when, and how it ends.
 
 Pure. Takes the new object, the old one and the time; changes the new one in place. Called after decoding and before
-validation.
+validation. What is special about pods alone is in :mod:`.pod_strategy`.
 Invariant: a client's write never changes status through the main resource, nor anything but status through ``status``.
 Source: upstream's registry strategies (PrepareForCreate, PrepareForUpdate), field by field.
 """
@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from podbay.api import resources
-from podbay.api.qos import qos_class
 from podbay.api.resources import Resource
-from podbay.api.taints import NOT_READY, UNREACHABLE
+from podbay.api.taints import NOT_READY
+from podbay.apiserver.pod_strategy import count_generation, prepare_pod
 from podbay.wire.times import format_time, parse_time
 
 Object = dict[str, Any]
@@ -39,25 +39,12 @@ _RETURNS_OBJECT: Final = (
 )
 _BUDGET_COUNTS: Final = ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
 _SINCE: Final = "lastPhaseTransitionTime"
-_GATED: Final = {
-    "type": "PodScheduled",
-    "status": "False",
-    "reason": "SchedulingGated",
-    "message": "Scheduling is blocked due to non-empty scheduling gates",
-    "lastProbeTime": None,
-    "lastTransitionTime": None,
-}
 
 
 def prepare_create(resource: Resource, obj: Object) -> None:
     """Reset what a client may not set when it creates."""
     if resource is resources.PODS:
-        obj["metadata"]["generation"] = 1
-        obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj)}
-        _admit_pod(obj)
-        _settle_label_keys(obj)
-        if obj.get("spec", {}).get("schedulingGates"):
-            obj["status"]["conditions"] = [dict(_GATED)]
+        prepare_pod(obj)
     elif resource is resources.POD_TEMPLATES:
         obj["metadata"]["generation"] = 1
     elif resource is resources.POD_DISRUPTION_BUDGETS:
@@ -83,7 +70,7 @@ def prepare_update(resource: Resource, new: Object, old: Object) -> None:
     if resource in _WITH_STATUS:
         _keep(new, old, "status")
     if resource in _COUNTED:
-        _count_generation(new, old)
+        count_generation(new, old)
     if resource is resources.POD_TEMPLATES and new.get("template") != old.get("template"):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if resource is resources.NAMESPACES:
@@ -101,47 +88,6 @@ def prepare_status(resource: Resource, new: Object, old: Object, now: datetime) 
         _keep(new["metadata"], old["metadata"], "ownerReferences")
     if resource is resources.PODS and "status" in new:
         new["status"].setdefault("qosClass", old.get("status", {}).get("qosClass"))
-
-
-def prepare_ephemeral(new: Object, old: Object) -> None:
-    """Keep everything but the ephemeral containers."""
-    wanted = (new.get("spec") or {}).get("ephemeralContainers") or []
-    for name in list(new):
-        if name not in ("kind", "apiVersion", "metadata"):
-            del new[name]
-    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion")}
-    new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
-    _count_generation(new, old)
-
-
-def prepare_resize(new: Object, old: Object) -> None:
-    """Keep everything but what containers ask for and how that may change; who is there is validation's matter."""
-    wanted = {kind: (new.get("spec") or {}).get(kind) or [] for kind in ("containers", "initContainers")}
-    for name in list(new):
-        if name not in ("kind", "apiVersion"):
-            del new[name]
-    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion", "metadata")}
-    new["metadata"] = dict(old["metadata"])
-    new["spec"] = dict(old["spec"])
-    for kind, containers in wanted.items():
-        before = old["spec"].get(kind) or []
-        if [each.get("name") for each in containers] != [each.get("name") for each in before]:
-            new["spec"][kind] = containers
-        elif containers:
-            pairs = zip(containers, before, strict=True)
-            new["spec"][kind] = [_with_resources(previous, container) for container, previous in pairs]
-    _count_generation(new, old)
-
-
-def _with_resources(container: Object, wanted: Object) -> Object:
-    fixed = {name: value for name, value in container.items() if name not in ("resources", "resizePolicy")}
-    return fixed | {name: wanted[name] for name in ("resources", "resizePolicy") if name in wanted}
-
-
-def _count_generation(new: Object, old: Object) -> None:
-    """Count a change of what is wanted, through whichever subresource it came."""
-    if new.get("spec") != old.get("spec"):
-        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 
 def prepare_finalize(new: Object, old: Object) -> None:
@@ -270,48 +216,8 @@ def _merge_string_data(secret: Object) -> None:
             data[key] = base64.b64encode(value.encode()).decode()
 
 
-def _admit_pod(pod: Object) -> None:
-    """Let a pod tolerate a lost node for five minutes, as upstream's default admission does."""
-    spec = pod.get("spec", {})
-    tolerations = spec.setdefault("tolerations", [])
-    for key in (NOT_READY, UNREACHABLE):
-        if not any(_tolerates(toleration, key) for toleration in tolerations):
-            tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
-
-
 def _taint_new_node(node: Object) -> None:
     """Keep pods away from a node until its controller has seen that it is ready."""
     taints = node.setdefault("spec", {}).setdefault("taints", [])
     if not any((taint.get("key"), taint.get("effect")) == (NOT_READY, "NoSchedule") for taint in taints):
         taints.append({"key": NOT_READY, "effect": "NoSchedule"})
-
-
-def _settle_label_keys(pod: Object) -> None:
-    """Put the values that the pod's own labels have into the selectors of its affinity, as they are now."""
-    labels = pod["metadata"].get("labels") or {}
-    affinity = pod.get("spec", {}).get("affinity") or {}
-    for kind in ("podAffinity", "podAntiAffinity"):
-        terms = affinity.get(kind) or {}
-        weighted = terms.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        for term in [
-            *(terms.get("requiredDuringSchedulingIgnoredDuringExecution") or ()),
-            *(one.get("podAffinityTerm") or {} for one in weighted),
-        ]:
-            selector = term.get("labelSelector")
-            if selector is None:
-                continue
-            for name, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
-                selector["matchExpressions"] = [
-                    *(selector.get("matchExpressions") or ()),
-                    *(
-                        {"key": k, "operator": operator, "values": [labels[k]]}
-                        for k in term.get(name) or ()
-                        if k in labels
-                    ),
-                ]
-            if not selector["matchExpressions"]:
-                del selector["matchExpressions"]
-
-
-def _tolerates(toleration: Object, key: str) -> bool:
-    return toleration.get("key", "") in (key, "") and toleration.get("effect", "") in ("NoExecute", "")

@@ -36,7 +36,7 @@ from podbay.api.validation import (
 from podbay.api.validation.ephemeral import validate_ephemeral_update
 from podbay.api.validation.resizing import validate_pod_resize
 from podbay.api.warnings import warnings_on_create, warnings_on_update
-from podbay.apiserver import strategy
+from podbay.apiserver import pod_strategy, strategy
 from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
@@ -211,10 +211,10 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             strategy.prepare_status(resource, new, before, call.clock.now())
             problems = validate_status_update(resource, new, before)
         case "ephemeralcontainers":
-            strategy.prepare_ephemeral(new, before)
+            pod_strategy.prepare_ephemeral(new, before)
             problems = validate_ephemeral_update(new, before)
         case "resize":
-            strategy.prepare_resize(new, before)
+            pod_strategy.prepare_resize(new, before)
             problems = validate_pod_resize(new, before)
         case "finalize":
             strategy.prepare_finalize(new, before)
