@@ -36,23 +36,15 @@ def prepare_pod(pod: Object) -> None:
 def prepare_ephemeral(new: Object, old: Object) -> None:
     """Keep everything but the ephemeral containers."""
     wanted = (new.get("spec") or {}).get("ephemeralContainers") or []
-    for name in list(new):
-        if name not in ("kind", "apiVersion", "metadata"):
-            del new[name]
-    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion")}
-    new["spec"] = {**old["spec"], "ephemeralContainers": wanted}
+    _begin_with(new, old)
+    new["spec"]["ephemeralContainers"] = wanted
     count_generation(new, old)
 
 
 def prepare_resize(new: Object, old: Object) -> None:
     """Keep everything but what containers ask for and how that may change; who is there is validation's matter."""
     wanted = {kind: (new.get("spec") or {}).get(kind) or [] for kind in ("containers", "initContainers")}
-    for name in list(new):
-        if name not in ("kind", "apiVersion"):
-            del new[name]
-    new |= {name: value for name, value in old.items() if name not in ("kind", "apiVersion", "metadata")}
-    new["metadata"] = dict(old["metadata"])
-    new["spec"] = dict(old["spec"])
+    _begin_with(new, old)
     for kind, containers in wanted.items():
         before = old["spec"].get(kind) or []
         if [each.get("name") for each in containers] != [each.get("name") for each in before]:
@@ -67,6 +59,12 @@ def count_generation(new: Object, old: Object) -> None:
     """Count a change of what is wanted, through whichever subresource it came."""
     if new.get("spec") != old.get("spec"):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def _begin_with(new: Object, old: Object) -> None:
+    """Make a pod what it was; its metadata and spec can be changed without the old one's."""
+    new.clear()
+    new |= {**old, "metadata": dict(old["metadata"]), "spec": dict(old["spec"])}
 
 
 def _with_resources(container: Object, wanted: Object) -> Object:
