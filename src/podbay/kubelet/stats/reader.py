@@ -32,6 +32,7 @@ from podbay.kubelet.stats.samples import (
 from podbay.wire.times import format_nano_time
 
 Object = Mapping[str, Any]
+_ELSEWHERE: Final = ("hostPath", "persistentVolumeClaim", "image")  # volumes that are not the pod's alone
 _STATUSES: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _DISKS_S: Final = 9.0
 _WALKS: Final = 50  # of the time, at most one part in so many goes into walking a pod's directories
@@ -156,8 +157,8 @@ class NodeReader:
         """Walk what a pod has on disks."""
         uid, volumes = pod["metadata"]["uid"], {}
         for volume in pod["spec"].get("volumes") or ():
-            if volume.get("hostPath") is not None or volume.get("persistentVolumeClaim") is not None:
-                continue  # it is not the pod's alone
+            if any(volume.get(kind) is not None for kind in _ELSEWHERE):
+                continue
             path = self._volume_path(uid, volume)
             try:
                 volumes[volume["name"]] = VolumeUsage(
