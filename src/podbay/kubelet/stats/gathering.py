@@ -81,7 +81,7 @@ class Stats:
         told = None
         if disks or self._images_at is None or self._clock.monotonic() - self._images_at >= _IMAGES_S:
             told = await self._ask(layers=disks)
-            self._images_at = self._clock.monotonic()
+            self._images_at = self._clock.monotonic() if told.images is not None else None
         self._sample = await asyncio.to_thread(self._reader.read, list(self._pods()), told)
         self._sampled_at = self._clock.monotonic()
         if disks:

@@ -87,3 +87,13 @@ async def test_a_silent_runtime_hides_nothing_but_its_disks(
     found = await stats.current(disks=True)
     assert found.pods
     assert reader.asked == [RuntimeDisks(layers={}, images=None)]
+
+
+async def test_disks_that_a_silent_runtime_hid_are_asked_for_again(
+    stats: Stats, reader: Counting, runtime: FakeRuntime, clock: ManualClock
+) -> None:
+    runtime.fail("image_filesystem", "UNAVAILABLE", "gone")
+    await stats.current(disks=False)
+    await clock.advance(10)
+    await stats.current(disks=False)
+    assert [told is not None and told.images is not None for told in reader.asked] == [False, True]
