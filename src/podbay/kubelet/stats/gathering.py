@@ -68,11 +68,11 @@ class Stats:
             return await self._measure(disks=disks)
 
     async def run(self) -> None:
-        """Measure every ten seconds until cancelled: a rate needs what was before somebody asks."""
+        """Look every ten seconds, until cancelled, that somebody has measured: a rate needs what was before."""
         while True:
             with self._activity.working("stats"):
                 try:
-                    await self.fresh(disks=False)
+                    await self.current(disks=False)
                 except OSError as error:
                     _log.warning("measuring the node: %s", error)
             await self._clock.sleep(PERIOD_S)

@@ -10,6 +10,7 @@ from podbay.kubelet.stats.reader import RuntimeDisks
 from podbay.kubelet.stats.samples import Sample
 from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock
+from podbay.lib.tasks import TaskScope
 from tests.unit.kubelet.stats.samples import STARTED, container, manifest, sample, sampled
 
 
@@ -97,3 +98,15 @@ async def test_disks_that_a_silent_runtime_hid_are_asked_for_again(
     await clock.advance(10)
     await stats.current(disks=False)
     assert [told is not None and told.images is not None for told in reader.asked] == [False, True]
+
+
+async def test_what_somebody_had_measured_is_not_measured_again_for_the_rates(
+    stats: Stats, reader: Counting, clock: ManualClock
+) -> None:
+    async with TaskScope() as scope:
+        scope.start(stats.run(), name="stats")
+        await clock.advance(5)
+        for _ in range(6):
+            await stats.current(disks=True)
+            await clock.advance(10)
+    assert len(reader.asked) == 1 + 6
