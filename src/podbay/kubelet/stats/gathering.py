@@ -44,6 +44,7 @@ class Stats:
         self._lock = asyncio.Lock()
         self._sample: Sample | None = None
         self._sampled_at = 0.0
+        self._reading: asyncio.Future[Sample] | None = None
         self._disks_at: float | None = None
         self._images_at: float | None = None
 
@@ -78,11 +79,14 @@ class Stats:
             await self._clock.sleep(PERIOD_S)
 
     async def _measure(self, *, disks: bool) -> Sample:
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait({self._reading})  # who asked for it has gone, but a thread cannot be stopped
         told = None
         if disks or self._images_at is None or self._clock.monotonic() - self._images_at >= _IMAGES_S:
             told = await self._ask(layers=disks)
             self._images_at = self._clock.monotonic() if told.images is not None else None
-        self._sample = await asyncio.to_thread(self._reader.read, list(self._pods()), told)
+        self._reading = asyncio.get_running_loop().run_in_executor(None, self._reader.read, list(self._pods()), told)
+        self._sample = await asyncio.shield(self._reading)
         self._sampled_at = self._clock.monotonic()
         if disks:
             self._disks_at = self._sampled_at

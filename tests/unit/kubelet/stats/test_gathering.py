@@ -1,6 +1,7 @@
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -12,6 +13,9 @@ from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock
 from podbay.lib.tasks import TaskScope
 from tests.unit.kubelet.stats.samples import STARTED, container, manifest, sample, sampled
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def running() -> dict[str, Any]:
@@ -110,3 +114,35 @@ async def test_what_somebody_had_measured_is_not_measured_again_for_the_rates(
             await stats.current(disks=True)
             await clock.advance(10)
     assert len(reader.asked) == 1 + 6
+
+
+class Held(ThreadPoolExecutor):
+    """Threads whose work begins and ends when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.work: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        self.work.append(lambda: future.set_result(fn(*args, **kwargs)))
+        return future
+
+
+async def test_who_stops_waiting_leaves_a_measurement_that_no_other_begins_beside(
+    stats: Stats, reader: Counting, clock: ManualClock
+) -> None:
+    threads = Held()
+    asyncio.get_running_loop().set_default_executor(threads)
+    async with TaskScope() as scope:
+        first = scope.start(stats.current(disks=False), name="first")
+        await clock.advance(1)
+        first.cancel()
+        await asyncio.wait({first})
+        second = scope.start(stats.current(disks=False), name="second")
+        for measured in range(2):
+            await clock.advance(1)
+            assert (len(threads.work), len(reader.asked)) == (1, measured)
+            threads.work.pop()()
+        await second
