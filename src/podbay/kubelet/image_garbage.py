@@ -3,7 +3,8 @@
 Takes the runtime's images and containers, and how full the disk is; tells what fails of the node. Looks every five
 minutes, and remembers since when it has known each image and when it saw it used.
 Invariant: an image that a container was made of, that is pinned, or that has come only just now, stays. Nothing is
-removed below the high threshold; above it, no more than brings the disk to the low one.
+removed below the high threshold; above it, no more than brings the disk to the low one. One looks and removes at a
+time, whoever asks.
 Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/#containers-images ; upstream's
 ImageGCManager and StartGarbageCollection.
 """
@@ -65,6 +66,7 @@ class ImageGarbage:
         self._mounted = mounted
         self._measure = measure
         self._known: dict[str, _Known] = {}
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -83,8 +85,18 @@ class ImageGarbage:
 
     async def collect(self) -> None:
         """Look once. Raises ImageGarbageFailure, RuntimeFailure, OSError."""
-        if self._config.image_gc_high_percent == _DISABLED_PERCENT:
-            return
+        if self._config.image_gc_high_percent < _DISABLED_PERCENT:
+            async with self._turn:
+                await self._collect()
+
+    async def remove_unused(self) -> None:
+        """Remove every image that nobody uses and that is old enough. Raises ImageGarbageFailure, RuntimeFailure."""
+        async with self._turn:
+            now = self._clock.monotonic()
+            await self._look(now)
+            await self._free(sys.maxsize, now)
+
+    async def _collect(self) -> None:
         now = self._clock.monotonic()
         await self._look(now)
         filesystem = await self._filesystem()
@@ -104,12 +116,6 @@ class ImageGarbage:
             )
             self._tell("FreeDiskSpaceFailed", message)
             raise ImageGarbageFailure(message)
-
-    async def remove_unused(self) -> None:
-        """Remove every image that nobody uses and that is old enough. Raises ImageGarbageFailure, RuntimeFailure."""
-        now = self._clock.monotonic()
-        await self._look(now)
-        await self._free(sys.maxsize, now)
 
     async def _filesystem(self) -> Filesystem:
         place = await self._runtime.image_filesystem()

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ _GC_AGE_S = 120.0
 class Disk:
     """A node whose disk has 1000 bytes, ``other_bytes`` of them taken by something else than images."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, kind: type[FakeRuntime] = FakeRuntime, **settings: Any) -> None:
         self.clock = ManualClock()
         self.activity = Activity()
-        self.runtime = FakeRuntime(self.clock)
+        self.runtime = kind(self.clock)
         self.other_bytes = 0
         self.capacity_bytes = 1000
         self.told: list[tuple[str, str]] = []
@@ -198,3 +199,20 @@ async def test_all_that_is_unused_can_be_asked_to_go_but_what_came_just_now() ->
     disk.runtime.add_image("fresh", 10)
     await disk.garbage.remove_unused()
     assert await disk.names() == ["fresh", "used"]
+
+
+class Slow(FakeRuntime):
+    """A runtime that lets others go on while it removes an image."""
+
+    async def remove_image(self, name: str) -> None:
+        await asyncio.sleep(0)
+        await super().remove_image(name)
+
+
+async def test_those_who_remove_images_at_the_same_time_take_turns() -> None:
+    disk = Disk(Slow)
+    disk.runtime.add_image("idle", 850)
+    await disk.later()
+    await asyncio.gather(disk.garbage.remove_unused(), disk.garbage.remove_unused(), disk.garbage.collect())
+    assert disk.runtime.calls.count("remove_image") == 1
+    assert await disk.names() == [] and disk.told == []
