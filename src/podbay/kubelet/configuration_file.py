@@ -37,7 +37,21 @@ _FIELDS: Final[dict[str, tuple[str, type]]] = {
     "serializeImagePulls": ("serialize_image_pulls", bool),
     "staticPodPath": ("static_pod_path", str),
 }
-_FILE_CHECK_S: Final = 20.0  # upstream reads no time as nothing said
+_DURATIONS: Final = (
+    "containerLogMonitorInterval",
+    "evictionPressureTransitionPeriod",
+    "fileCheckFrequency",
+    "imageMinimumGCAge",
+    "runtimeRequestTimeout",
+)
+_UNSAID: Final = (  # of these, upstream reads no time, nobody and nothing as nothing said, as kubeadm writes it
+    "containerLogMaxSize",
+    "evictionPressureTransitionPeriod",
+    "fileCheckFrequency",
+    "imageMinimumGCAge",
+    "maxPods",
+    "runtimeRequestTimeout",
+)
 _INVALID: Final = "invalid configuration: "
 _LEAST_MONITOR_S: Final = 3.0
 _HIGH: Final = 85
@@ -62,7 +76,9 @@ def parse_kubelet_configuration(text: str) -> dict[str, Any]:
         attribute, kind = _FIELDS[name]
         if type(value) is not kind:
             raise ValueError(f"{name} has a value of another type than {kind.__name__}")
-        found[attribute] = value
+        said = parse_duration(str(value)) if name in _DURATIONS else value
+        if said or name not in _UNSAID:
+            found[attribute] = said
     _check(found)
     return found
 
@@ -83,10 +99,8 @@ def _check(found: dict[str, Any]) -> None:
     if not all(isinstance(name, str) for name in found.get("allowed_unsafe_sysctls", ())):
         raise ValueError("allowedUnsafeSysctls has a value of another type than str")
     _check_garbage(found)
-    if "runtime_request_timeout_s" in found:
-        found["runtime_request_timeout_s"] = parse_duration(found["runtime_request_timeout_s"])
-        if found["runtime_request_timeout_s"] <= 0:
-            raise ValueError(f"{_INVALID}runtimeRequestTimeout must be longer than no time")
+    if found.get("runtime_request_timeout_s", 0) < 0:
+        raise ValueError(f"{_INVALID}runtimeRequestTimeout must be longer than no time")
 
 
 def _check_static_pods(found: dict[str, Any]) -> None:
@@ -95,10 +109,8 @@ def _check_static_pods(found: dict[str, Any]) -> None:
         if path and not path.startswith("/"):
             raise ValueError(f"{_INVALID}staticPodPath {path} must be an absolute path")
         found["static_pod_path"] = Path(path) if path else None
-    if "file_check_s" in found:
-        found["file_check_s"] = parse_duration(found["file_check_s"]) or _FILE_CHECK_S
-        if found["file_check_s"] < 0:
-            raise ValueError(f"{_INVALID}fileCheckFrequency must not be negative")
+    if found.get("file_check_s", 0) < 0:
+        raise ValueError(f"{_INVALID}fileCheckFrequency must not be negative")
 
 
 def _check_evictions(found: dict[str, Any]) -> None:
@@ -114,11 +126,8 @@ def _check_evictions(found: dict[str, Any]) -> None:
         raise ValueError(f"{_INVALID}{error}") from None
     if found.get("eviction_max_pod_grace_period_s", 0) < 0:
         raise ValueError(f"{_INVALID}evictionMaxPodGracePeriod must not be a negative number")
-    name = "eviction_pressure_transition_period_s"
-    if name in found:
-        found[name] = parse_duration(found[name])
-        if found[name] < 0:
-            raise ValueError(f"{_INVALID}evictionPressureTransitionPeriod must not be negative")
+    if found.get("eviction_pressure_transition_period_s", 0) < 0:
+        raise ValueError(f"{_INVALID}evictionPressureTransitionPeriod must not be negative")
 
 
 def _check_garbage(found: dict[str, Any]) -> None:
@@ -131,9 +140,6 @@ def _check_garbage(found: dict[str, Any]) -> None:
             raise ValueError(f'failed to parse container log max size "{text}": {error}') from None
     if found.get("container_log_max_files", 2) <= 1:
         raise ValueError(f"invalid MaxFiles {found['container_log_max_files']}, must be > 1")
-    for attribute in ("container_log_monitor_s", "image_minimum_gc_age_s"):
-        if attribute in found:
-            found[attribute] = parse_duration(found[attribute])
     if found.get("container_log_monitor_s", _LEAST_MONITOR_S) < _LEAST_MONITOR_S:
         raise ValueError(
             f"{_INVALID}containerLogMonitorInterval must be a positive time duration greater than or equal to 3s"

@@ -31,15 +31,30 @@ HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
          {"eviction_minimum_reclaim": {"nodefs.available": "1Gi"}, "eviction_max_pod_grace_period_s": 5}),
         ("containerLogMaxSize: 1Mi\ncontainerLogMaxFiles: 3\ncontainerLogMonitorInterval: 5s",
          {"container_log_max_bytes": 1 << 20, "container_log_max_files": 3, "container_log_monitor_s": 5}),
-        ("imageGCHighThresholdPercent: 50\nimageGCLowThresholdPercent: 40\nimageMinimumGCAge: 0s",
-         {"image_gc_high_percent": 50, "image_gc_low_percent": 40, "image_minimum_gc_age_s": 0}),
+        ("imageGCHighThresholdPercent: 50\nimageGCLowThresholdPercent: 40\nimageMinimumGCAge: 1s",
+         {"image_gc_high_percent": 50, "image_gc_low_percent": 40, "image_minimum_gc_age_s": 1}),
         ("staticPodPath: /etc/pods\nfileCheckFrequency: 5s", {"static_pod_path": Path("/etc/pods"), "file_check_s": 5}),
-        ('staticPodPath: ""\nfileCheckFrequency: 0s', {"static_pod_path": None, "file_check_s": 20}),
+        ('staticPodPath: ""', {"static_pod_path": None}),
         ("allowedUnsafeSysctls: [net.core.somaxconn]", {"allowed_unsafe_sysctls": ["net.core.somaxconn"]}),
     ],
 )  # fmt: skip
 def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
     assert parse_kubelet_configuration(HEAD + text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "evictionPressureTransitionPeriod: 0s",
+        "fileCheckFrequency: 0s",
+        "imageMinimumGCAge: 0s",
+        "runtimeRequestTimeout: 0s",
+        "maxPods: 0",
+        'containerLogMaxSize: ""',
+    ],
+)
+def test_what_upstream_reads_as_nothing_said_leaves_the_default(text: str) -> None:
+    assert parse_kubelet_configuration(HEAD + text) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +76,7 @@ def test_what_a_file_says_is_followed(text: str, found: dict[str, Any]) -> None:
         (f"{HEAD}runtimeRequestTimeout: 5", "runtimeRequestTimeout has a value of another type than str"),
         (f"{HEAD}runtimeRequestTimeout: 5x", 'time: invalid duration "5x"'),
         (
-            f"{HEAD}runtimeRequestTimeout: 0s",
+            f"{HEAD}runtimeRequestTimeout: -1s",
             "invalid configuration: runtimeRequestTimeout must be longer than no time",
         ),
         (
