@@ -5,10 +5,12 @@ DEV = """Inter-|   Receive                                                |  Tra
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
     lo:  100    1    0    0    0     0          0         0   100    1    0    0    0     0       0          0
   eth0: 2343   20    3    0    0     0          0         0  3669   30    4    0    0     0       0          0
+vethe1: 2343   20    3    0    0     0          0         0  3669   30    4    0    0     0       0          0
+docker0:  12    1    0    0    0     0          0         0    12    1    0    0    0     0       0          0
 """  # noqa: E501
 
 
-def test_interfaces_have_their_counters_and_the_loopback_is_left_out() -> None:
+def test_interfaces_have_their_counters_and_the_loopback_and_those_of_containers_are_left_out() -> None:
     assert kernel.parse_interfaces(DEV) == (
         Interface(name="eth0", rx_bytes=2343, rx_errors=3, tx_bytes=3669, tx_errors=4),
     )
