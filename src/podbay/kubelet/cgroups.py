@@ -20,7 +20,7 @@ _WEIGHTS: Final = (1, 10_000)
 
 def hierarchies(mount: Path = MOUNT) -> list[Path]:
     """Return the mount point of every hierarchy."""
-    if _is_unified(mount):
+    if is_unified(mount):
         return [mount]
     if not mount.is_dir():
         return []
@@ -33,7 +33,7 @@ def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT, *, most_p
     Processes and threads are counted alike; a fork over ``most_processes`` fails.
     """
     count = str(most_processes or "max")
-    if _is_unified(mount):
+    if is_unified(mount):
         _make_unified(mount, path, resources, count)
         return
     quota = resources.cpu_quota_us or -1
@@ -100,7 +100,8 @@ def cpu_weight(shares: int) -> int:
     return lightest + (min(most, max(least, shares)) - least) * (heaviest - lightest) // (most - least)
 
 
-def _is_unified(mount: Path) -> bool:
+def is_unified(mount: Path) -> bool:
+    """Tell whether there is version 2 alone."""
     return (mount / "cgroup.controllers").exists()
 
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from podbay.kubelet.cgroups import MOUNT
+from podbay.kubelet.cgroups import MOUNT, is_unified
 from podbay.kubelet.stats.samples import CgroupUsage
 
 _UNLIMITED: Final = 1 << 62  # version 1 writes "no limit" as a number near 2**63
@@ -18,7 +18,7 @@ _UNLIMITED: Final = 1 << 62  # version 1 writes "no limit" as a number near 2**6
 def usage(path: str, *, at: float, mount: Path = MOUNT) -> CgroupUsage | None:
     """Return what a cgroup uses."""
     try:
-        if (mount / "cgroup.controllers").exists():
+        if is_unified(mount):
             return _unified(mount / path.lstrip("/"), at)
         return _separate(mount, path.lstrip("/"), at)
     except (OSError, KeyError, ValueError):
@@ -27,23 +27,24 @@ def usage(path: str, *, at: float, mount: Path = MOUNT) -> CgroupUsage | None:
 
 def process_count(path: str, mount: Path = MOUNT) -> int:
     """Return how many processes and threads are in a cgroup and below it; 0 where nobody counts them."""
-    is_unified = (mount / "cgroup.controllers").exists()
-    directory = mount / path.lstrip("/") if is_unified else mount / "pids" / path.lstrip("/")
     try:
-        return int(_text(directory / "pids.current"))
+        return int(_text(_directory(mount, "pids", path) / "pids.current"))
     except (OSError, ValueError):
         return 0
 
 
 def first_process(path: str, mount: Path = MOUNT) -> int | None:
     """Return a process of a cgroup itself, or None."""
-    is_unified = (mount / "cgroup.controllers").exists()
-    directory = mount / path.lstrip("/") if is_unified else mount / "memory" / path.lstrip("/")
     try:
-        first = _text(directory / "cgroup.procs").partition("\n")[0]
+        first = _text(_directory(mount, "memory", path) / "cgroup.procs").partition("\n")[0]
     except OSError:
         return None
     return int(first) if first.isdigit() and first != "0" else None
+
+
+def _directory(mount: Path, controller: str, path: str) -> Path:
+    """Return where a controller has a cgroup."""
+    return (mount if is_unified(mount) else mount / controller) / path.lstrip("/")
 
 
 def _separate(mount: Path, path: str, at: float) -> CgroupUsage:
