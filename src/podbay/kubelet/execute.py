@@ -111,7 +111,7 @@ class Executor:
         if not name:
             return ""
         try:
-            found = await self._kubelet.fetch("runtimeclass", "", name)
+            found = await self._kubelet.named_objects.fetch("runtimeclass", "", name)
         except (StatusError, TransportError) as error:
             raise sandboxes.HandlerUnknown(str(error)) from error
         if found is None:
@@ -124,7 +124,7 @@ class Executor:
         found, missing = [], []
         for name in filter(None, names):
             try:
-                secret = await self._kubelet.fetch("secret", self._pod["metadata"]["namespace"], name)
+                secret = await self._kubelet.named_objects.fetch("secret", self._pod["metadata"]["namespace"], name)
             except (StatusError, TransportError):
                 secret = None
             if secret is None:
@@ -277,7 +277,7 @@ class Executor:
             status |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
 
         async def fetch(kind: str, name: str) -> Object | None:
-            return await kubelet.fetch(kind, pod["metadata"]["namespace"], name)
+            return await kubelet.named_objects.fetch(kind, pod["metadata"]["namespace"], name)
 
         envs = await environment(
             container,

@@ -69,7 +69,7 @@ class Resizer:
         known = allocations.of(self._uid) or allocations.admit(wanted)
         self._pending = None
         if known.allocated != resources_by_name(wanted):
-            self._pending = self._kubelet.resize_refusal(wanted)
+            self._pending = self._kubelet.room.resize_refusal(wanted)
             if self._pending is None:
                 allocations.resize(wanted)
                 self._error = ""

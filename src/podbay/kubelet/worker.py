@@ -117,7 +117,7 @@ class Worker:
         self._wanted = pod
         self.pod = self._kubelet.allocations.applied(pod)
         if has_finished(pod) and not was_over:
-            self._kubelet.room_made()
+            self._kubelet.room.made()
 
     def hear(self, pod: Object) -> None:
         """Take a newer version of the pod; only if it asks for something else there is something to do.
@@ -242,7 +242,7 @@ class Worker:
         if self._eviction is not None:
             return False, await self._exceed(seen)
         if self._failure is None and seen.is_nothing:
-            self._failure = await self._kubelet.refusal(self.pod, is_static=self.is_static)
+            self._failure = await self._kubelet.room.refusal(self.pod, is_static=self.is_static)
             if self._failure is not None:
                 self.tell("Warning", *self._failure)
         if self._failure is not None:
@@ -265,7 +265,7 @@ class Worker:
             again.append(unwritten_s)
         elif self._has_resized:
             self._has_resized = False
-            self._kubelet.room_made()
+            self._kubelet.room.made()
         return False, _least(volumes.again_s, active_s, *again)
 
     async def _allocate(self, seen: Observed) -> None:
@@ -397,7 +397,7 @@ class Worker:
     async def write(self, seen: Observed) -> float | None:
         """Write the status; return when to try again if the API server would not have it."""
         kubelet = self._kubelet
-        kubelet.own(self.uid, seen)
+        kubelet.runtime_events.own(self.uid, seen)
         self._follow(seen)
         references = {c.image_ref for c in seen.containers if c.image_ref}
         about = Circumstances(
