@@ -10,7 +10,6 @@ Source: https://kubernetes.io/docs/concepts/architecture/#kubelet
 import asyncio
 import contextlib
 import logging
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -22,8 +21,7 @@ from podbay.api.resources import PODS
 from podbay.client.events import EventRecorder
 from podbay.client.informer import Informer
 from podbay.client.rest import Object, Rest
-from podbay.cri.runtime import Container, Runtime, RuntimeFailure
-from podbay.kubelet import log_files, sandboxes
+from podbay.cri.runtime import Runtime, RuntimeFailure
 from podbay.kubelet.allocation import Allocations
 from podbay.kubelet.config import Hooks, KubeletConfig
 from podbay.kubelet.container_garbage import ContainerGarbage
@@ -40,6 +38,7 @@ from podbay.kubelet.pod_files import PodFiles
 from podbay.kubelet.probes.asking import Asker
 from podbay.kubelet.probes.http import HttpGetter
 from podbay.kubelet.probes.prober import Prober
+from podbay.kubelet.removing import Remover
 from podbay.kubelet.room import Room
 from podbay.kubelet.runtime_events import RuntimeEvents
 from podbay.kubelet.static_pods.running import StaticPods
@@ -127,6 +126,7 @@ class Kubelet:
         self._mend_from = 0.0
         self.named_objects = NamedObjects(rest)
         self.room = Room(self, rest, self._machine)
+        self.remover = Remover(self)
         self.container_garbage = ContainerGarbage(self, self._hooks.sweep_runtime)
         self.runtime_events = RuntimeEvents(self)
         self.registered = asyncio.Event()
@@ -269,19 +269,6 @@ class Kubelet:
         self._mend_from = now + _MEND_AGAIN_S
         _log.warning("the image of sandboxes is made anew: %s", failure)
         await self._hooks.mend_sandboxes()
-
-    def remove_files(self, pod: Mapping[str, Any]) -> None:
-        """Remove a pod's directories. Raises OSError."""
-        self.files.remove(pod["metadata"]["uid"])
-        shutil.rmtree(sandboxes.log_directory(self.config.log_root, pod), ignore_errors=True)
-
-    async def remove_container(self, uid: str, container: Container) -> None:
-        """Remove a container that was superseded, with its log and its last words. Raises RuntimeFailure."""
-        await self.runtime.remove_container(container.id)
-        self.runtime_events.forget_container(container.id)
-        if self.config.is_real:
-            log_files.remove(sandboxes.log_of(self.config.log_root, container))
-            self.files.forget_message(uid, container.name, container.attempt)
 
     def _objects_changed(self, uids: Iterable[str]) -> None:
         """Hear that config maps or secrets changed that these pods' volumes take their content from."""

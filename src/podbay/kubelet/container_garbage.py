@@ -56,7 +56,9 @@ class ContainerGarbage:
     async def collect(self) -> None:
         """Remove what is dead now. Raises RuntimeFailure, OSError."""
         kubelet = self._kubelet
-        await sweep(kubelet.runtime, kubelet.observer, kubelet.files, kubelet.config, kubelet.known_uids, kubelet)
+        await sweep(
+            kubelet.runtime, kubelet.observer, kubelet.files, kubelet.config, kubelet.known_uids, kubelet.remover
+        )
 
     async def sweep(self) -> None:
         """Remove what the runtime and the disk have of pods that nobody knows. Does nothing before pods were heard."""

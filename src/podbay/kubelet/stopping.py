@@ -122,21 +122,21 @@ class Stopper:
                 for container, message in stops
             ]
             while pending := [task for task in tasks if not task.done()]:
-                woken = scope.start(worker.woken.wait(), name="woken meanwhile")
+                woken = scope.start(worker.waking.woken.wait(), name="woken meanwhile")
                 await asyncio.wait({*pending, woken}, return_when=asyncio.FIRST_COMPLETED)
                 if not woken.done():
                     woken.cancel()
                     continue
-                worker.woken.clear()
+                worker.waking.woken.clear()
                 was_woken = True
-                worker.unpark()
+                worker.waking.unpark()
                 if worker.ending.is_set():
                     deadline.shorten(worker.grace_s())
                 if any(not task.done() for task in tasks):
                     if self._may_show():
                         await worker.show()
                     patience.go_on()
-            worker.unpark()
+            worker.waking.unpark()
             if was_woken:
                 worker.wake()  # what else it was woken for has not been dealt with yet
             found = [await task for task in tasks]

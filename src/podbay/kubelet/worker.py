@@ -16,23 +16,21 @@ from podbay.api.errors import StatusError
 from podbay.api.pod_containers import find_container
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
-from podbay.cri.runtime import Container, ContainerState, RuntimeFailure
-from podbay.kubelet import cgroups, sandboxes
+from podbay.cri.runtime import Container, RuntimeFailure
 from podbay.kubelet.actions import Plan
 from podbay.kubelet.active_deadline import DEADLINE_EXCEEDED, active_left_s
 from podbay.kubelet.admission import has_finished
 from podbay.kubelet.execute import Ending, Executor
-from podbay.kubelet.last_words import last_words
 from podbay.kubelet.news import asks_otherwise, tells_otherwise
 from podbay.kubelet.observed import Observed, observed
 from podbay.kubelet.patience import Patience
 from podbay.kubelet.plan import plan
+from podbay.kubelet.reporting import Reporter
 from podbay.kubelet.resizer import Resizer
-from podbay.kubelet.status import Circumstances, pod_status
 from podbay.kubelet.stopping import Stopper
+from podbay.kubelet.waking import Waking
 from podbay.lib.backoff import Backoff
 from podbay.lib.tasks import TaskScope
-from podbay.wire.times import format_time
 
 if TYPE_CHECKING:
     from podbay.kubelet.agent import Kubelet
@@ -41,7 +39,6 @@ _log = logging.getLogger(__name__)
 
 _RETRY: Final = Backoff(base_s=1.0, cap_s=60.0)
 _RESIZE_AGAIN_S: Final = 10.0
-_WRITE_AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 
 
 class Worker:
@@ -51,32 +48,27 @@ class Worker:
         self._kubelet = kubelet
         self.is_static = is_static  # a file of the node says it: the API server only shows its mirror
         self.uid: str = pod["metadata"]["uid"]
-        self.pod = self._wanted = pod
+        self.pod = self.wanted = pod
         self.resizer = Resizer(kubelet, self.uid)
         self.removed = False
         self._is_new = True
-        self.woken = asyncio.Event()
+        self.waking = Waking(kubelet.clock, kubelet.activity, "pod worker")
         self.ending = asyncio.Event()
-        self._held = False
-        self._is_parked = False
-        self._oom: set[str] = set()
-        self._messages: dict[str, str] = {}
         self._failures = 0
-        self._unwritten = 0
-        self._failure: tuple[str, str] | None = None
-        self._eviction: tuple[str, str] | None = None
+        self.failure: tuple[str, str] | None = None  # why the node refused it: (reason, message)
+        self.eviction: tuple[str, str] | None = None  # why it is ended for good: (reason, message)
+        self.is_disruption = False
         self._most_grace_s: float | None = None
-        self._is_disruption = False
         self._executor = Executor(kubelet, self)
+        self._reporter = Reporter(kubelet, self, self._executor)
         self.stopper = Stopper(kubelet, self)
-        self._due = TaskScope()
         self._has_resized = False
         self.take(pod)
 
     @property
     def is_taken(self) -> bool:
         """Tell whether the pod takes something of the node: it was not refused, and has not ended."""
-        return self._failure is None and not has_finished(self.pod)
+        return self.failure is None and not has_finished(self.pod)
 
     @property
     def is_evictable(self) -> bool:
@@ -84,37 +76,35 @@ class Worker:
 
         A static pod is one that the node cannot do without.
         """
-        return not self.is_static and self.is_taken and self._eviction is None and not self.ending.is_set()
+        return not self.is_static and self.is_taken and self.eviction is None and not self.ending.is_set()
 
     def evict(self, message: str, *, grace_s: float, is_disruption: bool = False) -> None:
         """Have the pod end for good, within so much time at the most, and tell why.
 
         It is a disruption if that is for the node's sake, not for what the pod has done.
         """
-        self._eviction = ("Evicted", message)
-        self._is_disruption = is_disruption
+        self.eviction = ("Evicted", message)
+        self.is_disruption = is_disruption
         self._most_grace_s = grace_s
-        self.tell("Warning", *self._eviction)
+        self.tell("Warning", *self.eviction)
         self.ending.set()
         self.wake()
 
     def wake(self) -> None:
         """Have a step taken soon; until then the pod is work in hand."""
-        if not self._is_parked:
-            self.hold()
-        self.woken.set()
+        self.waking.wake()
 
     def take(self, pod: Object) -> None:
         """Take a newer version of the pod."""
-        self._keep(pod)
+        self.keep(pod)
         if "deletionTimestamp" in pod["metadata"]:
             self.ending.set()
         self.wake()
 
-    def _keep(self, pod: Object) -> None:
+    def keep(self, pod: Object) -> None:
         """Keep a version of the pod: as it is wanted, and with what was allocated to it, as everybody here sees it."""
         was_over = has_finished(self.pod)
-        self._wanted = pod
+        self.wanted = pod
         self.pod = self._kubelet.allocations.applied(pod)
         if has_finished(pod) and not was_over:
             self._kubelet.room.made()
@@ -124,10 +114,20 @@ class Worker:
 
         Or if somebody else has told other things of it than we did, as the node's controller does of a silent node.
         """
-        if asks_otherwise(pod, self._wanted) or tells_otherwise(pod, self._wanted):
+        if asks_otherwise(pod, self.wanted) or tells_otherwise(pod, self.wanted):
             self.take(pod)
         else:
-            self._keep(pod)
+            self.keep(pod)
+
+    def hear_back(self, written: Object) -> None:
+        """Take the pod as the answer to a status brings it."""
+        if self.removed:
+            return
+        newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
+        if newer and asks_otherwise(written, self.wanted):
+            self.take(written)
+        elif newer:
+            self.keep(written)  # its watch event will be no news any more
 
     def remove(self) -> None:
         """Hear that the API server has forgotten the pod."""
@@ -138,7 +138,7 @@ class Worker:
     def ended(self, container_id: str, *, oom: bool) -> None:
         """Hear that one of the pod's containers ended, or ran out of memory."""
         if oom:
-            self._oom.add(container_id)
+            self._reporter.ran_out_of_memory(container_id)
         else:
             self.wake()
 
@@ -157,38 +157,15 @@ class Worker:
         period = metadata.get("deletionGracePeriodSeconds", spec.get("terminationGracePeriodSeconds", 30))
         return max(float(period if self._most_grace_s is None else min(period, self._most_grace_s)), 1.0)
 
-    def hold(self) -> None:
-        """Say that there is work in hand for the pod."""
-        if not self._held:
-            self._held = True
-            self._kubelet.activity.begin("pod worker")
-
-    def release(self) -> None:
-        """Say that there is none: the pod only waits."""
-        if self._held:
-            self._held = False
-            self._kubelet.activity.end("pod worker")
-
-    def park(self) -> None:
-        """Say that the step under way only waits: whatever wakes the worker now has to wait as well."""
-        self._is_parked = True
-        self.release()
-
-    def unpark(self) -> None:
-        """Say that the step goes on."""
-        self._is_parked = False
-        self.hold()
-
     def patience(self, count: int) -> Patience:
         """Return what tells whether so many pieces of work at once all only wait."""
-        return Patience(count, self.unpark, self.park)
+        return Patience(count, self.waking.unpark, self.waking.park)
 
     async def run(self) -> None:
         """Take steps until nothing of the pod is left here."""
         try:
             while True:
-                await self.woken.wait()
-                self.woken.clear()
+                await self.waking.wait()
                 again_s: float | None = None
                 try:
                     done, again_s = await self._step()
@@ -199,30 +176,22 @@ class Worker:
                     self.wake()
                 except (RuntimeFailure, StatusError, TransportError, OSError) as error:
                     again_s = self._retry_s()
-                    _log.warning("pod %s: %s", self._name, error)
+                    _log.warning("pod %s: %s", self.name, error)
                 except Exception:
                     again_s = self._retry_s()
-                    _log.exception("pod %s", self._name)
-                if not self.woken.is_set():
-                    self.release()
-                if again_s is not None:
-                    await self._due.close()
-                    self._due.start(self._wake_after(again_s), name="pod due")
+                    _log.exception("pod %s", self.name)
+                await self.waking.rest(again_s)
         finally:
-            await self._due.close()
-            self.release()
+            await self.waking.close()
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Return ``namespace/name``."""
         return f"{self.pod['metadata']['namespace']}/{self.pod['metadata']['name']}"
 
     def _retry_s(self) -> float:
         self._failures += 1
         return _RETRY.delay_s(self._failures)
-
-    async def _wake_after(self, seconds: float) -> None:
-        await self._kubelet.clock.sleep(seconds)
-        self.wake()
 
     async def _step(self) -> tuple[bool, float | None]:
         """Take one step; return whether the pod is gone, and when to look again."""
@@ -231,7 +200,7 @@ class Worker:
             if seen.running:
                 await self.stopper.kill(seen, seen.sandboxes)
                 seen = await self._look()
-            await self._clean_up(seen)
+            await self._kubelet.remover.remove_pod(self.pod, seen)
             return True, None
         if "deletionTimestamp" in self.pod["metadata"]:
             return False, await self._terminate(seen)
@@ -239,13 +208,13 @@ class Worker:
             await self._finish(seen)
             await self._kubelet.volumes.tear_down(self.uid)
             return False, await self.write(seen) if self.is_static else None
-        if self._eviction is not None:
+        if self.eviction is not None:
             return False, await self._exceed(seen)
-        if self._failure is None and seen.is_nothing:
-            self._failure = await self._kubelet.room.refusal(self.pod, is_static=self.is_static)
-            if self._failure is not None:
-                self.tell("Warning", *self._failure)
-        if self._failure is not None:
+        if self.failure is None and seen.is_nothing:
+            self.failure = await self._kubelet.room.refusal(self.pod, is_static=self.is_static)
+            if self.failure is not None:
+                self.tell("Warning", *self.failure)
+        if self.failure is not None:
             return False, await self.write(seen)
         await self._allocate(seen)
         volumes = await self._kubelet.volumes.set_up(self.pod)
@@ -271,15 +240,15 @@ class Worker:
     async def _allocate(self, seen: Observed) -> None:
         """Have allocated what the pod wants, and tell when something is to change."""
         was_in_progress = self.resizer.is_in_progress
-        self.resizer.allocate(self._wanted)
-        self._keep(self._wanted)
+        self.resizer.allocate(self.wanted)
+        self.keep(self.wanted)
         if self.resizer.is_in_progress and not was_in_progress:
             await self.write(seen)
 
     async def _exceed(self, seen: Observed) -> float | None:
         """End a pod that has been active for as long as it may."""
-        if self._eviction is None:
-            self._eviction = DEADLINE_EXCEEDED
+        if self.eviction is None:
+            self.eviction = DEADLINE_EXCEEDED
             self.tell("Normal", *DEADLINE_EXCEEDED)
         await self._finish(seen)
         return await self.write(await self._look())
@@ -288,18 +257,13 @@ class Worker:
         observer = self._kubelet.observer
         is_new, self._is_new = self._is_new, False
         seen = Observed() if is_new and observer.has_nothing(self.uid) else await observer.pod(self.uid)
-        if self._kubelet.config.is_real:
-            for container in seen.containers:
-                if container.state is ContainerState.EXITED and container.id not in self._messages:
-                    self._messages[container.id] = last_words(
-                        self._kubelet.files, self._kubelet.config.log_root, self.pod, container
-                    )
+        self._reporter.listen(seen)
         self._follow(seen)
         return seen
 
     def _follow(self, seen: Observed) -> None:
         """Have the containers probed that run now."""
-        if has_finished(self.pod) or self._failure is not None:
+        if has_finished(self.pod) or self.failure is not None:
             self._kubelet.prober.forget(self.uid)
             return
         self._kubelet.prober.follow(self, seen, self.address_in(seen))
@@ -350,8 +314,8 @@ class Worker:
             again += [outcome.retry_s] if outcome.retry_s is not None else []
         for container in seen.containers:
             if container.id in todo.remove:
-                await self._kubelet.remove_container(self.uid, container)
-                self._messages.pop(container.id, None)
+                await self._kubelet.remover.remove_container(self.uid, container)
+                self._reporter.forget(container.id)
         if todo.is_over:
             await self._finish(seen)
         if made and self.pod["spec"].get("initContainers"):
@@ -375,20 +339,6 @@ class Worker:
             await self._kubelet.delete_pod(self.pod)
         return again_s
 
-    async def _clean_up(self, seen: Observed) -> None:
-        """Remove everything of a pod that the API server has forgotten."""
-        kubelet = self._kubelet
-        kubelet.prober.forget(self.uid)
-        kubelet.volumes.forget(self.uid)
-        for sandbox in seen.sandboxes:
-            await kubelet.runtime.stop_sandbox(sandbox.id)
-            await kubelet.runtime.remove_sandbox(sandbox.id)
-        for container in seen.containers:
-            await kubelet.runtime.remove_container(container.id)
-        if kubelet.config.is_real:
-            await asyncio.to_thread(kubelet.remove_files, self.pod)
-            cgroups.remove(sandboxes.cgroup_of(kubelet.config, self.uid))
-
     async def show(self) -> None:
         """Write the status as it is now, if the runtime tells."""
         with suppress(RuntimeFailure):
@@ -396,54 +346,9 @@ class Worker:
 
     async def write(self, seen: Observed) -> float | None:
         """Write the status; return when to try again if the API server would not have it."""
-        kubelet = self._kubelet
-        kubelet.runtime_events.own(self.uid, seen)
+        self._kubelet.runtime_events.own(self.uid, seen)
         self._follow(seen)
-        references = {c.image_ref for c in seen.containers if c.image_ref}
-        about = Circumstances(
-            now=format_time(kubelet.clock.now()),
-            host_ip=kubelet.config.address,
-            runtime_name=kubelet.runtime_name,
-            waiting=self._executor.waiting,
-            image_ids={reference: await kubelet.images.shown(reference) for reference in references},
-            messages=self._messages,
-            oom_killed=frozenset(self._oom),
-            healths=kubelet.prober.healths(self.uid),
-            recursive_read_only=await self._can_recursive_read_only(seen),
-            failure=self._failure,
-            eviction=self._eviction,
-            is_disruption=self._is_disruption,
-            actual=self.resizer.actual(seen),
-            resize=self.resizer.state,
-        )
-        status = pod_status(self.pod, seen, about)
-        try:
-            if self.is_static:
-                self._keep({**self._wanted, "status": status})  # nobody else keeps it
-                await kubelet.static_pods.tell(self.pod, status)
-                written = None
-            else:
-                written = await kubelet.status_writer.write(self.pod, status)
-        except (StatusError, TransportError) as error:
-            self._unwritten += 1
-            _log.log(logging.WARNING if self._unwritten == 1 else logging.DEBUG, "status of %s: %s", self._name, error)
-            return _WRITE_AGAIN.delay_s(self._unwritten)
-        self._unwritten = 0
-        if written is not None and not self.removed:
-            newer = int(written["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
-            if newer and asks_otherwise(written, self._wanted):
-                self.take(written)
-            elif newer:
-                self._keep(written)  # its watch event will be no news any more
-        return None
-
-    async def _can_recursive_read_only(self, seen: Observed) -> bool:
-        """Tell whether the pod's handler can mount so: the one that its sandbox was made with, or will be made with."""
-        try:
-            handler = seen.sandboxes[0].handler if seen.sandboxes else await self._executor.handler()
-        except sandboxes.HandlerUnknown:
-            return False
-        return self._kubelet.heartbeat.info.can_recursive_read_only(handler)
+        return await self._reporter.write(seen)
 
 
 def _least(*seconds: float | None) -> float | None:

@@ -402,7 +402,7 @@ async def test_a_container_that_was_superseded_takes_its_log_and_its_last_words_
     first = Container(
         id="c", sandbox_id="s", name="main", attempt=0, state=ContainerState.EXITED, created_at=1, labels=labels
     )
-    await kubelet.remove_container("u", first)
+    await kubelet.remover.remove_container("u", first)
     assert "remove_container" in made.runtime.calls
     assert [path.name for path in (*logs.iterdir(), *words.iterdir())] == ["1.log", "1"]
     await made.store.close()
