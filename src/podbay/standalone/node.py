@@ -1,7 +1,7 @@
 """One node of a cluster: containerd, network, kubelet and its HTTPS server, in the process that calls this.
 
-Takes a place, the server's address, also as pods see it, and certificates; runs until cancelled. Containers go on
-running afterwards.
+Takes a place, a way to the API server, its address as pods see it, and certificates; runs until cancelled. Containers
+go on running afterwards.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from podbay.api.resources import NODES
-from podbay.client.aiohttp_transport import AiohttpTransport
 from podbay.client.informer import Informer
 from podbay.client.rest import Rest
+from podbay.client.transport import Transport
 from podbay.cri.client import CriRuntime
 from podbay.cri.runtime import DnsConfig
 from podbay.kubelet.agent import Kubelet
@@ -36,6 +36,7 @@ from podbay.standalone.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+Connect = Callable[[Credentials, Activity], Transport]  # a way to the API server, as the node
 _SPARE_S: Final = 30.0  # a call that nobody waits for any more takes a moment to end
 _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 
@@ -43,10 +44,10 @@ _APPARMOR: Final = Path("/sys/module/apparmor/parameters/enabled")
 class Node:
     """See the module."""
 
-    def __init__(self, place: NodePlace, settings: Settings, *, server: str, api_host: str, address: str) -> None:
+    def __init__(self, place: NodePlace, settings: Settings, connect: Connect, *, api_host: str, address: str) -> None:
         self._place = place
         self._settings = settings
-        self._server = server
+        self._connect = connect
         self._api_host = api_host
         self._address = address
         self._clock = RealClock()
@@ -66,9 +67,9 @@ class Node:
         kubelet_config = replace(self._config(), **kubelets.configured(place.cluster))
         patience_s = kubelet_config.runtime_request_timeout_s
         cri = CriRuntime(self._runtime.endpoint, self._clock, request_timeout_s=patience_s)
-        config = self._credentials.client_config(self._server, place.identity)
-        transport = AiohttpTransport(config, tls=self._credentials.client_context(place.identity))
-        rest, activity = Rest(transport, "podbay-kubelet"), Activity()
+        activity = Activity()
+        transport = self._connect(self._credentials, activity)
+        rest = Rest(transport, "podbay-kubelet")
         kubelet = Kubelet(
             rest,
             cri,

@@ -32,6 +32,11 @@ class NodePlace:
         return base if self.index == 1 else f"{base}-{self.index}"
 
     @property
+    def user(self) -> tuple[str, tuple[str, ...]]:
+        """Return as whom, and in which groups, the node comes to the API server."""
+        return f"system:node:{self.name}", ("system:nodes",)
+
+    @property
     def state(self) -> Path:
         """Return the node's state directory."""
         return self.cluster.state / f"node-{self.index}"

@@ -19,9 +19,11 @@ from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.identity import Identity, read_token_file
 from podbay.apiserver.image_registry import ImageRegistry
 from podbay.apiserver.server import ApiServer
+from podbay.client.aiohttp_transport import AiohttpTransport
 from podbay.client.informer import Informer
 from podbay.client.inprocess import InProcessTransport
 from podbay.client.rest import Object, Rest
+from podbay.client.transport import Transport
 from podbay.controllers.manager import ControllerManager
 from podbay.kubelet.server.handler import API_SERVER
 from podbay.lib.activity import Activity
@@ -34,7 +36,8 @@ from podbay.standalone.admin import NAME as ADMIN
 from podbay.standalone.cluster import Cluster
 from podbay.standalone.credentials import Credentials, Pair
 from podbay.standalone.errors import ClusterError
-from podbay.standalone.node import Node
+from podbay.standalone.node import Connect, Node
+from podbay.standalone.node_place import NodePlace
 from podbay.standalone.pki import Pki
 from podbay.standalone.policy_file import PolicyFile
 from podbay.standalone.settings import Settings
@@ -60,7 +63,6 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
     kubelet_tls = credentials.client_context(cluster.pair("apiserver-kubelet-client"))
     root_ca = pki.ca.certificate.read_text("ascii")
     local = f"https://127.0.0.1:{settings.port}"
-    node = Node(place, settings, server=local, api_host=node_address, address=node_address) if with_node else None
     async with AsyncExitStack() as stack:
         # Closed in reverse: our own parts are clients of the server, which needs its store.
         store = await SqliteStore.open(cluster.store, clock)
@@ -87,8 +89,11 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
         scope.start(credentials.keep_fresh(clock), name="credentials")
         network.set_up_host(cluster, settings.cluster_cidr, settings.node_cidr)
         _start_parts(scope, server, settings, clock, activity, root_ca)
-        if node is not None:
+        node = None
+        if with_node:
             containerd.configure(place, settings, server=local)  # for a server that nobody's `up` started
+            connect = _within(server, place)
+            node = Node(place, settings, connect, api_host=node_address, address=node_address)
         await _until_told(scope, node.run() if node is not None else None)
 
 
@@ -100,11 +105,27 @@ def _issue(pki: Pki, cluster: Cluster, settings: Settings, addresses: Sequence[s
     pki.client(cluster.pair("apiserver-kubelet-client"), API_SERVER)
     for index in range(1, settings.nodes + 1):
         place = cluster.node(index)
-        user, groups = f"system:node:{place.name}", ["system:nodes"]
+        user, groups = place.user
         own = list(addresses) if index == 1 else [network.node_address(settings.node_cidr, index)]
-        pki.client(place.identity, user, groups)
-        pki.server(place.serving, user, groups, ["127.0.0.1", place.name, *own])
+        pki.client(place.identity, user, list(groups))
+        pki.server(place.serving, user, list(groups), ["127.0.0.1", place.name, *own])
     return pki.server(cluster.pair("server"), "kube-apiserver", [], hosts)
+
+
+def _within(server: ApiServer, place: NodePlace) -> Connect:
+    """Return the way to the API server in the same process, with the identity that the node's certificate has."""
+    user, groups = place.user
+    return lambda _, activity: InProcessTransport(server.handle, PeerCertificate(user, groups), activity)
+
+
+def _over_tls(server: str, place: NodePlace) -> Connect:
+    """Return the way to an API server at an address, with the node's certificate."""
+
+    def connect(credentials: Credentials, _: Activity) -> Transport:
+        config = credentials.client_config(server, place.identity)
+        return AiohttpTransport(config, tls=credentials.client_context(place.identity))
+
+    return connect
 
 
 def _tokens(path: Path) -> dict[str, Identity]:
@@ -159,7 +180,7 @@ async def run_agent(cluster: Cluster, index: int) -> None:
     processes.claim(place.agent_pid, f"the agent of node {place.name}")
     gateway = network.gateway()
     server = f"https://{gateway}:{settings.port}"
-    node = Node(place, settings, server=server, api_host=gateway, address=network.own_address())
+    node = Node(place, settings, _over_tls(server, place), api_host=gateway, address=network.own_address())
     containerd.configure(place, settings, server=server)
     _log.info("podbay %s runs node %s of cluster %s, server %s", __version__, place.name, cluster.name, server)
     async with TaskScope() as scope:
