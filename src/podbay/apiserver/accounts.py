@@ -73,7 +73,8 @@ def _wants_token(spec: Object, account: Object) -> bool:
 
 def _mount_token(spec: Object) -> None:
     """Mount a token in every container that has nothing at its place, from a volume that is made if need be."""
-    there = [v["name"] for v in spec.get("volumes") or () if v["name"].startswith(_VOLUME)]
+    names = (volume.get("name", "") for volume in spec.get("volumes") or ())  # validation comes later
+    there = [name for name in names if name.startswith(_VOLUME)]
     name = there[0] if there else generate_name(_VOLUME)
     is_needed = False
     for kind in ("initContainers", "containers"):

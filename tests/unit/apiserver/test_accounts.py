@@ -108,6 +108,11 @@ async def test_a_mirror_pod_has_no_account_and_no_token(api: Api) -> None:
     assert refused["message"].endswith("a mirror pod may not use ServiceAccountToken volume projections")
 
 
+async def test_a_volume_without_a_name_is_refused_as_such(api: Api) -> None:
+    refused = await api.call("POST", PODS, pod("web", volumes=[{"emptyDir": {}}]), status=422)
+    assert refused["message"] == 'Pod "web" is invalid: spec.volumes[0].name: Required value'
+
+
 async def test_without_a_certificate_there_is_no_token(api: Api) -> None:
     plain = Api()
     await plain.server.start()
