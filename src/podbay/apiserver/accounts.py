@@ -4,7 +4,7 @@ Takes the stored accounts and a new pod; changes the pod in place, or raises For
 given a volume with its account's token, unless it or else its account says no; one that names no pull secrets is given
 its account's.
 Invariant: a stored pod acts as an account that was there. ``default`` may be away for a moment, which is waited for:
-one that was deleted comes back. A mirror pod shows what a kubelet runs already: it has no account.
+one that was deleted comes back. A mirror pod shows what a kubelet runs already: it has no account and no secret.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#serviceaccount
 """
 
@@ -15,6 +15,7 @@ from podbay.api.errors import Forbidden
 from podbay.api.mirror_pods import is_mirror
 from podbay.api.names import generate_name
 from podbay.api.namespace_furniture import DEFAULT_ACCOUNT, ROOT_CA
+from podbay.api.pod_references import referenced
 from podbay.api.resources import SERVICE_ACCOUNTS, Resource
 from podbay.apiserver.storage.objects import Objects
 from podbay.lib.clock import Clock
@@ -101,10 +102,12 @@ def _projection() -> Object:
 
 
 def _check_mirror(pod: Object) -> None:
-    """See that a mirror pod asks for nobody's identity. Raises Forbidden."""
+    """See that a mirror pod asks for nobody's identity, and for no secret. Raises Forbidden."""
     spec = pod["spec"]
     if spec.get("serviceAccountName"):
         raise _forbidden(pod, "a mirror pod may not reference service accounts")
+    if referenced(pod, "secret"):
+        raise _forbidden(pod, "a mirror pod may not reference secrets")
     for volume in spec.get("volumes") or ():
         if any("serviceAccountToken" in source for source in (volume.get("projected") or {}).get("sources") or ()):
             raise _forbidden(pod, "a mirror pod may not use ServiceAccountToken volume projections")

@@ -108,6 +108,21 @@ async def test_a_mirror_pod_has_no_account_and_no_token(api: Api) -> None:
     assert refused["message"].endswith("a mirror pod may not use ServiceAccountToken volume projections")
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumes": [{"name": "v", "secret": {"secretName": "s"}}]},
+        {"imagePullSecrets": [{"name": "s"}]},
+        {"containers": [{"name": "c", "image": "i", "envFrom": [{"secretRef": {"name": "s"}}]}]},
+    ],
+)
+async def test_a_mirror_pod_names_no_secret(api: Api, spec: dict[str, Any]) -> None:
+    mirror = pod("static-n", nodeName="n", **spec)
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    refused = await api.call("POST", PODS, mirror, status=403)
+    assert refused["message"] == 'pods "static-n" is forbidden: a mirror pod may not reference secrets'
+
+
 async def test_a_volume_without_a_name_is_refused_as_such(api: Api) -> None:
     refused = await api.call("POST", PODS, pod("web", volumes=[{"emptyDir": {}}]), status=422)
     assert refused["message"] == 'Pod "web" is invalid: spec.volumes[0].name: Required value'
