@@ -14,6 +14,7 @@ from podbay.wire import json
 
 _VERSION: Final = "abac.authorization.kubernetes.io/v1beta1"
 _READ: Final = ("get", "list", "watch")
+_PARTS: Final = frozenset({"apiVersion", "kind", "spec"})
 _FIELDS: Final = {
     "user": "user", "group": "group", "readonly": "read_only", "apiGroup": "api_group", "namespace": "namespace",
     "resource": "resource", "nonResourcePath": "path",
@@ -74,9 +75,11 @@ def _policy(said: Any) -> Policy:
     if not isinstance(said, dict) or (said.get("apiVersion"), said.get("kind")) != (_VERSION, "Policy"):
         raise ValueError(f"a line is one object of kind Policy in version {_VERSION}")
     spec = said.get("spec") or {}
-    unknown = sorted(spec.keys() - _FIELDS.keys())
+    if not isinstance(spec, dict):
+        raise ValueError("spec is of the wrong type")
+    unknown = sorted(said.keys() - _PARTS) or [f"spec.{name}" for name in sorted(spec.keys() - _FIELDS.keys())]
     if unknown:
-        raise ValueError(f'unknown field "spec.{unknown[0]}"')
+        raise ValueError(f'unknown field "{unknown[0]}"')
     for name, value in spec.items():
         if not isinstance(value, bool if name == "readonly" else str):
             raise ValueError(f"spec.{name} is of the wrong type")

@@ -36,6 +36,14 @@ def test_a_file_has_a_policy_on_each_line_and_comments() -> None:
         ("{", "line 1: "),
         ("[]", "line 1: a line is one object of kind Policy"),
         ('\n{"kind": "Policy"}', "line 2: a line is one object of kind Policy"),
+        (
+            '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": ["user"]}',
+            "line 1: spec is of the wrong type",
+        ),
+        (
+            '{"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spce": {}}',
+            'line 1: unknown field "spce"',
+        ),
         (line(verb="get"), 'line 1: unknown field "spec.verb"'),
         (line(readonly="yes"), "line 1: spec.readonly is of the wrong type"),
         (line(user=1), "line 1: spec.user is of the wrong type"),
