@@ -22,9 +22,7 @@ _ANONYMOUS: Final = "system:anonymous"
 def impersonated(identity: Identity, headers: Headers) -> Identity:
     """Return who the request is judged as. Raises Forbidden, InternalError."""
     user, groups = headers.get("Impersonate-User"), headers.get_all("Impersonate-Group")
-    others = [
-        name for name, _ in headers.items() if name.lower() == "impersonate-uid" or name.lower().startswith(_EXTRA)
-    ]
+    others = [name for name, _ in headers.items() if name.lower() == _UID or name.lower().startswith(_EXTRA)]
     if not user:
         if groups or others:
             raise InternalError("Internal error occurred: groups, uid or extra were requested without a user")
@@ -36,7 +34,7 @@ def impersonated(identity: Identity, headers: Headers) -> Identity:
         wanted.add(_UNAUTHENTICATED)
     elif _UNAUTHENTICATED not in wanted:
         wanted.add(AUTHENTICATED)
-    return Identity(user, frozenset(wanted), uid=headers.get("Impersonate-Uid"), extra=_extra(headers))
+    return Identity(user, frozenset(wanted), uid=headers.get(_UID), extra=_extra(headers))
 
 
 def _extra(headers: Headers) -> dict[str, tuple[str, ...]]:
