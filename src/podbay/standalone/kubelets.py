@@ -30,10 +30,10 @@ def configure(cluster: Cluster, text: str) -> bool:
         return False
     partial = path.with_suffix(".partial")
     partial.write_text(text)
-    partial.replace(path)
     running = [pid for pid in (place.agent_pid for place in cluster.places()) if processes.running(pid) is not None]
     for pid in running:
         processes.stop(pid)
+    partial.replace(path)  # last: whoever finds the text kept may trust that no kubelet runs with another
     return bool(running)
 
 

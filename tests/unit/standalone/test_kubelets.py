@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from podbay.standalone import cluster as places
-from podbay.standalone import kubelets
+from podbay.standalone import kubelets, processes
 from podbay.standalone.cluster import Cluster
 from podbay.standalone.errors import ClusterError
 
@@ -48,3 +48,21 @@ def test_a_kept_file_that_was_broken_is_told(made: Cluster) -> None:
     made.kubelet_file.write_text("{")
     with pytest.raises(ClusterError, match=r"kubelet\.yaml"):
         kubelets.configured(made)
+
+
+def test_kubelets_that_could_not_be_stopped_are_stopped_by_the_next_try(
+    made: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Path] = []
+
+    def break_off(_: Path) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "running", lambda _: 1)
+    monkeypatch.setattr(processes, "stop", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        kubelets.configure(made, TEXT)
+    monkeypatch.setattr(processes, "stop", stopped.append)
+    assert kubelets.configure(made, TEXT)
+    assert stopped == [made.server_pid]
+    assert kubelets.configured(made) == {"max_pods": 20}
