@@ -71,6 +71,10 @@ def test_status_tells_how_it_is_and_where_to_look(cluster: RealCluster) -> None:
     assert Path(told["logs"].split()[-1]).is_dir()
 
 
+def test_nobody_but_root_reads_the_state_in_which_secrets_are(cluster: RealCluster) -> None:
+    assert Path("/var/lib/podbay", cluster.name).stat().st_mode & 0o777 == 0o700
+
+
 def test_every_process_is_in_the_cluster_s_cgroup_and_names_it(cluster: RealCluster) -> None:
     inside = cgroups.processes(f"/podbay-{cluster.name}/system")
     for parts in (("server.pid",), ("node-1", "containerd.pid"), ("node-2", "agent.pid"), ("node-2", "containerd.pid")):

@@ -179,6 +179,10 @@ class Cluster:
             self.write(settings)
         return settings
 
+    def keep_private(self) -> None:
+        """Let nobody else into the state: its store holds secrets, and so do the volumes of pods."""
+        self.state.chmod(0o700)
+
     def write(self, settings: Settings) -> None:
         """Write the settings, whole or not at all."""
         partial = self.state / "cluster.json.partial"

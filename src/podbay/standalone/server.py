@@ -54,6 +54,7 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
     settings, clock, activity = cluster.settings(), RealClock(), Activity()
     place = cluster.node(1)
     processes.claim(cluster.server_pid, f"the server of cluster {cluster.name}")
+    cluster.keep_private()
     pki = Pki(cluster.pki, clock)
     credentials = Credentials(pki.ca.certificate)
     address = network.host_address()

@@ -48,6 +48,13 @@ def test_broken_settings_are_told_with_a_remedy(old: str, new: str) -> None:
         cluster.settings()
 
 
+def test_the_state_is_its_owners_alone_also_of_a_cluster_that_was_made_open() -> None:
+    cluster = Cluster("a")
+    cluster.state.mkdir(parents=True, mode=0o755)
+    cluster.keep_private()
+    assert cluster.state.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_cluster_that_is_broken_does_not_keep_another_from_being_made() -> None:
     broken = Cluster("broken")
     broken.state.mkdir(parents=True)
