@@ -143,7 +143,7 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
         return configuration.describe_priority_class(obj, _events(session, obj) if with_events else None, now)
     from podbay.kubectl.describers.anything import describe_anything
 
-    return describe_anything(obj, resource, _events(session, obj) if with_events else None, now)
+    return describe_anything(obj, _events(session, obj) if with_events else None, now)
 
 
 def _storage(session: Session, resource: Resource, obj: Object, events: list[Object] | None, now: datetime) -> str:

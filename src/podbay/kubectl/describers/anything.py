@@ -9,36 +9,29 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from podbay.api.resources import Resource
 from podbay.kubectl.describers.events import write_events
 from podbay.kubectl.describers.text import Description, Object
 
 _HIDDEN: Final = ("name", "namespace", "labels", "annotations", "managedFields")
-_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+")
-_SHORT: Final = {"id": "ID", "uid": "UID", "api": "API", "url": "URL", "ip": "IP", "http": "HTTP", "https": "HTTPS",
-                 "json": "JSON", "tcp": "TCP", "tls": "TLS", "ttl": "TTL", "uri": "URI", "cpu": "CPU", "dns": "DNS",
-                 "ssl": "SSL", "ssh": "SSH", "os": "OS", "ram": "RAM", "sql": "SQL", "xml": "XML"}  # fmt: skip
+_PLAIN: Final = re.compile(r"[A-Za-z-]*")
+_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|-+")
+_ACRONYMS: Final = ("API", "URL", "UID", "OSB", "GUID")
 
 
-def describe_anything(obj: Object, resource: Resource, events: Sequence[Object] | None, now: datetime) -> str:
+def describe_anything(obj: Object, events: Sequence[Object] | None, now: datetime) -> str:
     """Return the description of an object."""
     out = Description(now)
-    out.head(obj, namespaced=False)
-    if resource.namespaced:
-        out = _with_namespace(obj, now)
+    metadata = obj["metadata"]
+    out.write(0, f"Name:\t{metadata['name']}\n")
+    out.write(0, f"Namespace:\t{metadata.get('namespace', '')}\n")
+    out.labels("Labels", metadata.get("labels"))
+    out.annotations(metadata.get("annotations"))
     out.write(0, f"API Version:\t{obj['apiVersion']}\n")
     shown = {key: value for key, value in obj.items() if key != "apiVersion"}
-    metadata = {key: value for key, value in obj["metadata"].items() if key not in _HIDDEN}
-    _fields({**shown, "metadata": metadata}, 0, out)
+    _fields({**shown, "metadata": {key: value for key, value in metadata.items() if key not in _HIDDEN}}, 0, out)
     if events is not None:
         write_events(out, events)
     return out.text()
-
-
-def _with_namespace(obj: Object, now: datetime) -> Description:
-    out = Description(now)
-    out.head(obj, namespaced=True)
-    return out
 
 
 def _fields(value: Mapping[str, Any], level: int, out: Description) -> None:
@@ -53,13 +46,22 @@ def _fields(value: Mapping[str, Any], level: int, out: Description) -> None:
                 if isinstance(one, Mapping):
                     _fields(one, level + 1, out)
                 else:
-                    out.write(level + 1, f"{one}\n")
+                    out.write(level + 1, f"{_shown(one)}\n")
         else:
-            shown = "true" if item is True else "false" if item is False else "<nil>" if item is None else item
-            out.write(level, f"{label}:\t{shown}\n")
+            out.write(level, f"{label}:\t{_shown(item)}\n")
+
+
+def _shown(value: Any) -> Any:
+    """Return a plain value as Go prints it."""
+    return "true" if value is True else "false" if value is False else "<nil>" if value is None else value
 
 
 def smart_label(field: str) -> str:
-    """Return a field's name in words: ``creationTimestamp`` becomes ``Creation Timestamp``."""
+    """Return a field's name in words: ``creationTimestamp`` becomes ``Creation Timestamp``.
+
+    A name of more than letters and dashes, as a label's key, stays as it is.
+    """
+    if not _PLAIN.fullmatch(field):
+        return field
     words = _WORDS.findall(field)
-    return " ".join(_SHORT.get(word.lower()) or word[:1].upper() + word[1:] for word in words)
+    return " ".join(word.upper() if word.upper() in _ACRONYMS else word[:1].upper() + word[1:] for word in words)
