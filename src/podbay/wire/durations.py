@@ -3,28 +3,28 @@
 Pure. Takes text; gives seconds. Source: https://pkg.go.dev/time#ParseDuration
 """
 
+import re
 from typing import Final
 
-_UNITS: Final = {"ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([^0-9.]*)")
+_MOST_S: Final = 2**63 / 1e9  # Go counts nanoseconds in 64 bits
 
 
 def parse_duration(text: str) -> float:
     """Return the seconds of a duration. Raises ValueError in Go's words."""
-    sign, rest = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
+    rest = text[1:] if text.startswith(("-", "+")) else text
     if rest == "0":
         return 0.0
-    total, number, position = 0.0, "", 0
-    while position < len(rest):
-        char = rest[position]
-        if char.isdigit() or char == ".":
-            number += char
-            position += 1
-            continue
-        unit = next((u for u in _UNITS if rest.startswith(u, position)), "")
-        if not unit or not number.strip("."):
-            break
+    total, position = 0.0, 0
+    while part := _PART.match(rest, position):
+        number, unit = part.groups()
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
         total += float(number) * _UNITS[unit]
-        number, position = "", position + len(unit)
-    if number or position < len(rest) or not rest:
+        position = part.end()
+    if not rest or position < len(rest) or total >= _MOST_S:
         raise ValueError(f'time: invalid duration "{text}"')
-    return sign * total
+    return -total if text.startswith("-") else total

@@ -74,7 +74,7 @@ def test_what_upstream_reads_as_nothing_said_leaves_the_default(text: str) -> No
             " (--serialize-image-pulls) is set to false",
         ),
         (f"{HEAD}runtimeRequestTimeout: 5", "runtimeRequestTimeout has a value of another type than str"),
-        (f"{HEAD}runtimeRequestTimeout: 5x", 'time: invalid duration "5x"'),
+        (f"{HEAD}runtimeRequestTimeout: 5x", 'time: unknown unit "x" in duration "5x"'),
         (
             f"{HEAD}runtimeRequestTimeout: -1s",
             "invalid configuration: runtimeRequestTimeout must be longer than no time",
