@@ -21,7 +21,6 @@ from podbay.kubelet import cgroups, sandboxes
 from podbay.kubelet.actions import StartContainer, StopContainer, Waiting
 from podbay.kubelet.backoffs import Backoffs
 from podbay.kubelet.deadline import outcome
-from podbay.kubelet.durations import go_duration
 from podbay.kubelet.environment import ConfigurationError, environment, expand_all
 from podbay.kubelet.hooks import FALLBACK, HookFailed
 from podbay.kubelet.images import PullProblem, as_container
@@ -33,6 +32,7 @@ from podbay.kubelet.service_environment import service_environment
 from podbay.kubelet.volumes.mounts import volume_mounts
 from podbay.lib.moments import Moments
 from podbay.lib.tasks import TaskScope
+from podbay.wire.durations import go_duration
 
 if TYPE_CHECKING:
     from podbay.kubelet.agent import Kubelet

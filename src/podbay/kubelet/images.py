@@ -14,10 +14,10 @@ from podbay.api.images import parse_image_name
 from podbay.api.pod_containers import each_container
 from podbay.cri.runtime import Image, PullCredentials, Runtime, RuntimeFailure
 from podbay.kubelet.backoffs import Backoffs
-from podbay.kubelet.durations import go_duration
 from podbay.kubelet.keyring import BadPullSecret, credentials_for
 from podbay.kubelet.pulling import Puller, PullFailed, why_waiting
 from podbay.lib.clock import Clock
+from podbay.wire.durations import go_duration
 
 Tell = Callable[[str, str, str], None]  # type, reason, message
 _TELL_AGAIN_S: Final = 2.0

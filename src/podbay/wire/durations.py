@@ -1,6 +1,7 @@
-"""Durations as Go reads them: ``1h30m``, ``500ms``, ``-2.5s``.
+"""Durations as Go reads and prints them: ``1h30m``, ``500ms``, ``-2.5s``.
 
-Pure. Takes text; gives seconds. Source: https://pkg.go.dev/time#ParseDuration
+Pure. Takes text and gives seconds; takes seconds and gives text, as upstream's events, states and messages carry it.
+Source: https://pkg.go.dev/time#ParseDuration, https://pkg.go.dev/time#Duration.String
 """
 
 import re
@@ -28,3 +29,18 @@ def parse_duration(text: str) -> float:
     if not rest or position < len(rest) or total >= _MOST_S:
         raise ValueError(f'time: invalid duration "{text}"')
     return -total if text.startswith("-") else total
+
+
+def go_duration(seconds: float) -> str:
+    """Return a duration, cut to the millisecond."""
+    milliseconds = int(seconds * 1000 + 1e-6)
+    if milliseconds == 0:
+        return "0s"
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    if minutes == 0:
+        return text
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{text}" if hours else f"{minutes}m{text}"

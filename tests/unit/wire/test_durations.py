@@ -1,10 +1,10 @@
-"""Durations as Go reads them."""
+"""Durations as Go reads and prints them."""
 
 import re
 
 import pytest
 
-from podbay.wire.durations import parse_duration
+from podbay.wire.durations import go_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,24 @@ def test_a_duration_is_so_long(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_told_in_gos_words(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f'time: {told} "{text}"') + "$"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0s"),
+        (0.0004, "0s"),
+        (0.0099, "9ms"),
+        (0.3, "300ms"),
+        (1.0, "1s"),
+        (1.2345, "1.234s"),
+        (10.0, "10s"),
+        (59.9999, "59.999s"),
+        (60.0, "1m0s"),
+        (300.0, "5m0s"),
+        (3600.0, "1h0m0s"),
+        (3662.5, "1h1m2.5s"),
+    ],
+)
+def test_a_duration_reads_as_go_prints_it(seconds: float, text: str) -> None:
+    assert go_duration(seconds) == text

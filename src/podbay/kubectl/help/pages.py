@@ -11,6 +11,7 @@ from typing import Any
 from podbay.kubectl.catalog import COMMANDS, Command, find_command, subcommands
 from podbay.kubectl.flags import GLOBAL, Flag
 from podbay.kubectl.help.texts import EXAMPLES, FLAG_TEXTS, GROUPS, SUMMARIES
+from podbay.wire.durations import go_duration
 
 _OPTIONS = 'Use "podbay options" for a list of global command-line options (applies to all commands).\n'
 
@@ -85,13 +86,8 @@ def _default(flag: Flag) -> str:
     if flag.kind == "list":
         return "[]"
     if flag.kind == "duration":
-        return _duration(flag.default or 0.0)
+        return go_duration(flag.default or 0.0)
     return str(flag.default) if flag.kind == "int" else f"'{flag.default or ''}'"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def all_flags() -> dict[str, Sequence[Flag]]:

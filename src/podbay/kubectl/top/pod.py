@@ -9,6 +9,7 @@ from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
 from podbay.kubectl.session import Session
 from podbay.kubectl.top import measured
+from podbay.wire.durations import go_duration
 from podbay.wire.times import parse_time
 
 FLAGS: Final = (
@@ -49,14 +50,7 @@ def _check_age(pod: Any) -> None:
     age = datetime.now(UTC) - parse_time(pod["metadata"]["creationTimestamp"])
     if age.total_seconds() > _PATIENCE_S:
         place = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        raise CommandError(f"Metrics not available for pod {place}, age: {_duration(age.total_seconds())}")
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration in Go's long form."""
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    return (f"{hours:.0f}h" if hours else "") + f"{minutes:.0f}m{rest:.6f}".rstrip("0").rstrip(".") + "s"
+        raise CommandError(f"Metrics not available for pod {place}, age: {go_duration(age.total_seconds())}")
 
 
 def _rows(flags: Parsed, found: list[Any]) -> list[list[str]]:

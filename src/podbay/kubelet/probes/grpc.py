@@ -12,10 +12,10 @@ from grpclib.const import Status
 from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
-from podbay.kubelet.durations import go_duration
 from podbay.kubelet.probes.answer import Answer, unwell, well
 from podbay.kubelet.probes.errno_text import errno_text
 from podbay.kubelet.probes.targets import joined
+from podbay.wire.durations import go_duration
 
 _CHECK: Final = "/grpc.health.v1.Health/Check"
 _WORDS: Final = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")

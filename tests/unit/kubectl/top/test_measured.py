@@ -63,8 +63,3 @@ def test_what_makes_no_sense_is_refused(words: list[str], told: str) -> None:
     with pytest.raises(CommandError) as error:
         measured.check(flags, "pod [NAME | -l label]")
     assert str(error.value) == told
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(125.5, "2m5.5s"), (3600.0, "1h0m0s"), (130.0, "2m10s")])
-def test_an_age_is_written_as_go_writes_it(seconds: float, text: str) -> None:
-    assert pod._duration(seconds) == text
