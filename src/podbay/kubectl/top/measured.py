@@ -8,33 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.quantity import Quantity
-from podbay.kubectl.errors import CommandError
-from podbay.kubectl.flags import Flag, Parsed
 from podbay.kubectl.printers.tabwriter import TabWriter
 
 Object = Mapping[str, Any]
 Usage = dict[str, Quantity]
 RESOURCES: Final = ("cpu", "memory")
 UNKNOWN: Final = "<unknown>"
-FLAGS: Final = (
-    Flag(name="no-headers", kind="bool", default=False),
-    Flag(name="selector", short="l", default=""),
-    Flag(name="sort-by", default=""),
-    Flag(name="use-protocol-buffers", kind="bool", default=True),
-)
-
-
-def check(flags: Parsed, usage: str) -> str:
-    """Return the name that was given, or nothing. Raises CommandError."""
-    from podbay.kubectl.errors import UsageError
-
-    if len(flags.words) > 1:
-        raise UsageError(usage, command=f"top {usage.split()[0]}")
-    if flags.words and flags["selector"]:
-        raise CommandError("only one of NAME or selector can be provided")
-    if flags["sort-by"] not in ("", *RESOURCES):
-        raise CommandError("--sort-by accepts only cpu or memory")
-    return flags.words[0] if flags.words else ""
 
 
 def usage_of(measured: Object) -> Usage:

@@ -8,26 +8,22 @@ from podbay.api.resources import NODE_METRICS, NODES
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, parse
 from podbay.kubectl.session import Session
-from podbay.kubectl.top import measured
+from podbay.kubectl.top import asking, measured
+from podbay.kubectl.top.asking import NOT_YET, ask, wanted
 
-FLAGS: Final = (*measured.FLAGS, Flag(name="show-capacity", kind="bool", default=False))
+FLAGS: Final = (*asking.FLAGS, Flag(name="show-capacity", kind="bool", default=False))
 _HEAD: Final = ("NAME", "CPU(cores)", "CPU(%)", "MEMORY(bytes)", "MEMORY(%)")
 
 
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
-    name = measured.check(flags, "node [NAME | -l label]")
+    what = wanted(flags, "node", called="--selector")
     session = Session(flags)
-    query = {"labelSelector": flags["selector"] or None}
-    if name:
-        found = [session.get(NODE_METRICS, name)]
-        nodes = [session.get(NODES, name)]
-    else:
-        found = session.list(NODE_METRICS, "", query)["items"]
-        nodes = session.list(NODES, "", query)["items"] if found else []
+    found = ask(session, NODE_METRICS, "", what)
     if not found:
-        raise CommandError("metrics not available yet")
+        raise CommandError(NOT_YET)
+    nodes = [session.get(NODES, what.name)] if what.name else session.list(NODES, "", what.selectors)["items"]
     which = "capacity" if flags["show-capacity"] else "allocatable"
     has = {node["metadata"]["name"]: (node.get("status") or {}).get(which) or {} for node in nodes}
     by_name = measured.order(flags["sort-by"], measured.usage_of, lambda each: each["metadata"]["name"])

@@ -11,4 +11,4 @@ def run(words: list[str]) -> int:
     flags = parse(FLAGS, words)
     if flags.words:
         raise UsageError(f'unknown command "{flags.words[0]}"', command="top")
-    raise HelpWanted
+    raise HelpWanted(1)

@@ -8,12 +8,13 @@ from podbay.api.resources import POD_METRICS, PODS
 from podbay.kubectl.errors import CommandError
 from podbay.kubectl.flags import Flag, Parsed, parse
 from podbay.kubectl.session import Session
-from podbay.kubectl.top import measured
+from podbay.kubectl.top import asking, measured
+from podbay.kubectl.top.asking import NOT_YET, ask, wanted
 from podbay.wire.durations import go_duration
 from podbay.wire.times import parse_time
 
 FLAGS: Final = (
-    *measured.FLAGS,
+    *asking.FLAGS,
     Flag(name="all-namespaces", short="A", kind="bool", default=False),
     Flag(name="containers", kind="bool", default=False),
     Flag(name="field-selector", default=""),
@@ -27,17 +28,16 @@ _RULE: Final = "________"
 def run(words: list[str]) -> int:
     """Run the command."""
     flags = parse(FLAGS, words)
-    name = measured.check(flags, "pod [NAME | -l label]")
+    what = wanted(flags, "pod", called="selector")
     session = Session(flags)
-    namespace = "" if flags["all-namespaces"] else session.namespace
-    query = {"labelSelector": flags["selector"] or None, "fieldSelector": flags["field-selector"] or None}
-    if name:
-        found = [session.get(POD_METRICS, name, namespace=session.namespace)]
-    else:
-        found = session.list(POD_METRICS, namespace, query)["items"]
+    namespace = "" if flags["all-namespaces"] and not what.name else session.namespace
+    found = ask(session, POD_METRICS, namespace, what)
     if not found:
-        for pod in session.list(PODS, namespace, query)["items"]:
+        pods = session.list(PODS, namespace, what.selectors)["items"]
+        for pod in pods:
             _check_age(pod)
+        if pods:
+            raise CommandError(NOT_YET)
         where = "" if flags["all-namespaces"] else f" in {namespace} namespace."
         sys.stderr.write(f"No resources found{where}\n")
         return 0

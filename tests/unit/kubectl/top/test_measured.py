@@ -1,8 +1,5 @@
-import pytest
-
 from podbay.api.quantity import Quantity
-from podbay.kubectl.errors import CommandError
-from podbay.kubectl.flags import Parsed, parse
+from podbay.kubectl.flags import parse
 from podbay.kubectl.top import measured, pod
 
 PODS = [
@@ -48,18 +45,3 @@ def test_containers_have_rows_of_their_own_and_a_sum_below() -> None:
 def test_columns_are_set_as_kubectl_sets_them() -> None:
     assert measured.text([["NAME", "CPU(cores)"], ["a", "1m"]]) == "NAME   CPU(cores)   \na      1m           \n"
     assert measured.cpu(Quantity.parse("1n")) == "1m"
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["a", "b"], "pod [NAME | -l label]"),
-        (["a", "-l", "x=y"], "only one of NAME or selector can be provided"),
-        (["--sort-by=age"], "--sort-by accepts only cpu or memory"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(words: list[str], told: str) -> None:
-    flags: Parsed = parse(pod.FLAGS, words)
-    with pytest.raises(CommandError) as error:
-        measured.check(flags, "pod [NAME | -l label]")
-    assert str(error.value) == told
