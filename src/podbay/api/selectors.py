@@ -79,7 +79,7 @@ class LabelSelector:
         """
         if selector is None:
             return cls(nothing=True)
-        found = [Requirement(key, "in", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
+        found = [Requirement(key, "=", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
         found += [_requirement_of(expression) for expression in selector.get("matchExpressions") or ()]
         return cls(tuple(sorted(found, key=lambda r: r.key)))
 

@@ -29,7 +29,7 @@ def describe_budget(budget: Object, events: Sequence[Object] | None, now: dateti
         out.write(0, f"Min available:\t{spec['minAvailable']}\n")
     elif spec.get("maxUnavailable") is not None:
         out.write(0, f"Max unavailable:\t{spec['maxUnavailable']}\n")
-    selector = "<unset>" if spec.get("selector") is None else _shown(budget)
+    selector = "<unset>" if spec.get("selector") is None else str(selector_of(budget)) or NONE
     out.write(0, f"Selector:\t{selector}\n")
     out.write(0, "Status:\n")
     for title, field in _COUNTS.items():
@@ -37,12 +37,3 @@ def describe_budget(budget: Object, events: Sequence[Object] | None, now: dateti
     if events is not None:
         write_events(out, events)
     return out.text()
-
-
-def _shown(budget: Object) -> str:
-    """Return a selector as upstream formats it: one value is an equality."""
-    found = []
-    for one in selector_of(budget).requirements:
-        is_label = one.key in (budget["spec"]["selector"].get("matchLabels") or {})
-        found.append(f"{one.key}={one.values[0]}" if one.operator == "in" and is_label else str(one))
-    return ",".join(found) or NONE
