@@ -40,15 +40,7 @@ def describe_node(
     out.lines("Taints", [_taint(taint) for taint in taints])
     out.write(0, f"Unschedulable:\t{'true' if spec.get('unschedulable') else 'false'}\n")
     _lease(out, lease)
-    if status.get("conditions"):
-        out.write(0, "Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage\n")
-        out.write(1, "----\t------\t-----------------\t------------------\t------\t-------\n")
-        for c in status["conditions"]:
-            out.write(
-                1,
-                f"{c['type']} \t{c['status']} \t{full_time(c.get('lastHeartbeatTime'))} "
-                f"\t{full_time(c.get('lastTransitionTime'))} \t{c.get('reason', '')} \t{c.get('message', '')}\n",
-            )
+    out.conditions(status.get("conditions"), "LastHeartbeatTime")
     out.write(0, "Addresses:\n")
     for address in status.get("addresses") or ():
         out.write(1, f"{address['type']}:\t{address['address']}\n")

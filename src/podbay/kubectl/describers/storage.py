@@ -58,6 +58,7 @@ def describe_claim(claim: Object, pods: Sequence[Object], events: Sequence[Objec
     if spec.get("volumeMode") is not None:
         out.write(0, f"VolumeMode:\t{spec['volumeMode']}\n")
     out.lines("Used By", [pod["metadata"]["name"] for pod in pods])
+    out.conditions(status.get("conditions"), "LastProbeTime")
     if events is not None:
         write_events(out, events)
     return out.text()

@@ -72,6 +72,18 @@ class Description:
         self.labels("Labels", metadata.get("labels"))
         self.annotations(metadata.get("annotations"))
 
+    def conditions(self, conditions: Sequence[Object] | None, seen: str) -> None:
+        """Write conditions, if there are any. ``seen`` heads the column that says when each was last looked at."""
+        if not conditions:
+            return
+        self.write(0, f"Conditions:\n  Type\tStatus\t{seen}\tLastTransitionTime\tReason\tMessage\n")
+        self.write(1, "----\t------\t-----------------\t------------------\t------\t-------\n")
+        for one in conditions:
+            last = full_time(one.get(seen[0].lower() + seen[1:]))
+            changed = full_time(one.get("lastTransitionTime"))
+            told = f"{one.get('reason', '')} \t{one.get('message', '')}"
+            self.write(1, f"{one['type']} \t{one['status']} \t{last} \t{changed} \t{told}\n")
+
     def since(self, text: str | None) -> str:
         """Return how long ago a time was."""
         return human_duration((self.now - parse_time(text)).total_seconds()) if text else "<unknown>"
