@@ -21,6 +21,7 @@ from podbay.standalone.images import recipes
 from podbay.standalone.images.debian import busybox_files
 from podbay.standalone.images.layer import build
 from podbay.standalone.machine import binary, cni_directory, oci_runtime_path
+from tests.waiting import until
 
 BUSYBOX = "docker.io/library/busybox:latest"
 
@@ -123,13 +124,14 @@ state = "{self.directory}/state"
 
     async def _answering(self) -> None:
         runtime = CriRuntime(str(self.socket), RealClock())
+
+        async def is_up() -> bool:
+            with contextlib.suppress(RuntimeFailure):
+                return (await runtime.info()).network_ready
+            return False
+
         try:
-            async with asyncio.timeout(30):
-                while True:
-                    with contextlib.suppress(RuntimeFailure):
-                        if (await runtime.info()).network_ready:
-                            return
-                    await asyncio.sleep(0.02)
+            await until(is_up, "containerd answers", patience_s=30)
         finally:
             await runtime.close()
 

@@ -1,7 +1,6 @@
 """An API server in memory and a kubelet on a real containerd, for tests of what containers see."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from podbay.standalone.containerd import SANDBOX_IMAGE
 from podbay.store.memory import MemoryStore
 from podbay.wire.http import PeerCertificate
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
+from tests.waiting import until
 
 Object = dict[str, Any]
 FOREVER = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
@@ -79,15 +79,15 @@ class Node:
     async def once(self, holds: Callable[[Object], bool], name: str = "p") -> Object:
         """Return a pod's status once something holds of it."""
         status: Object = {}
-        try:
-            async with asyncio.timeout(20):
-                while True:
-                    status = (await self.admin.get(PODS, name, namespace="default")).get("status") or {}
-                    if "containerStatuses" in status and holds(status):
-                        return status
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"it stays so: {status}") from None
+
+        async def is_so() -> bool:
+            found = (await self.admin.get(PODS, name, namespace="default")).get("status") or {}
+            status.clear()
+            status.update(found)
+            return "containerStatuses" in status and holds(status)
+
+        await until(is_so, status)
+        return status
 
     async def finished(self, name: str = "p") -> Object:
         return await self.once(lambda status: status["phase"] in ("Succeeded", "Failed"), name)
@@ -104,13 +104,15 @@ class Node:
     async def delete(self, name: str = "p", grace_s: int = 1) -> None:
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace_s}
         await self.admin.delete(PODS, name, namespace="default", options=options)
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    await self.admin.get(PODS, name, namespace="default")
-                except NotFound:
-                    return
-                await asyncio.sleep(0.02)
+
+        async def is_gone() -> bool:
+            try:
+                await self.admin.get(PODS, name, namespace="default")
+            except NotFound:
+                return True
+            return False
+
+        await until(is_gone, f"{name} is gone")
 
     async def output(self, script: str, name: str = "p", container: Object | None = None, **spec: Any) -> list[str]:
         """Run a script to its good end in a pod, and return the lines that it wrote."""
@@ -134,19 +136,19 @@ class Node:
         async def is_told() -> bool:
             return (reason, message) in await self.events(name)
 
-        await until(is_told)
+        await until(is_told, f"{name} is told {reason}: {message}")
 
     async def reads(self, path: str, text: str | None, name: str = "p") -> None:
         """Return once a file in a pod's running container has a text, or is not there."""
         root = await self.root(name)
 
-        async def holds() -> bool:
+        def holds() -> bool:
             try:
                 return (root / path.lstrip("/")).read_text() == text
             except FileNotFoundError:
                 return text is None
 
-        await until(holds)
+        await until(holds, f"{path} has {text!r}")
 
     async def root(self, name: str = "p") -> Path:
         """Return the file system of a pod's running container, seen from its process."""
@@ -159,11 +161,8 @@ class Node:
 
     async def is_empty(self) -> None:
         """Return once nothing of any pod is left on the node: no directory and no mount."""
-
-        async def nothing() -> bool:
-            return not self.kubelet.files.uids() and f"{self.directory}/kubelet/pods/" not in mounts()
-
-        await until(nothing)
+        pods = f"{self.directory}/kubelet/pods/"
+        await until(lambda: not self.kubelet.files.uids() and pods not in mounts(), "nothing of any pod is left")
 
     def _transport(self, user: str, group: str) -> InProcessTransport:
         return InProcessTransport(self.server.handle, PeerCertificate(user, (group,)))
@@ -201,12 +200,6 @@ def shell(script: str, name: str = "main", **more: Any) -> Object:
 
 def mounts() -> str:
     return Path("/proc/mounts").read_text()
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 def mounted(*names: str, **more: Any) -> Object:

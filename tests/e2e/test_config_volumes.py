@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
-from tests.e2e.node import FOREVER, Node, mounted, mounts, shell, until
+from tests.e2e.node import FOREVER, Node, mounted, mounts, shell
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -387,9 +388,5 @@ async def test_a_pod_that_has_ended_keeps_no_secret_in_memory(node: Node) -> Non
     await make(node, "secret")
     await node.create(shell("true", **mounted("v")), volumes=[volume("secret", "o")], restartPolicy="Never")
     await node.finished()
-
-    async def gone() -> bool:
-        return "kubernetes.io~secret" not in mounts()
-
-    await until(gone)
+    await until(lambda: "kubernetes.io~secret" not in mounts(), "the secret is in memory no more")
     await node.delete()

@@ -1,6 +1,5 @@
 """The suite of runtime behaviours on a real containerd."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from podbay.cri.runtime import Runtime
 from podbay.lib.clock import RealClock
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd, private_containerd
 from tests.suites.runtime import Made, RuntimeSuite
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -53,9 +53,7 @@ def _listens(container_id: str) -> bool:
 
 class TestContainerd(RuntimeSuite):
     async def listening(self, runtime: Runtime, container: str) -> None:
-        async with asyncio.timeout(10):
-            while not _listens(container):
-                await asyncio.sleep(0.02)
+        await until(lambda: _listens(container), "it catches SIGTERM", patience_s=10)
 
     async def test_the_processes_of_a_pod_are_shared_only_if_asked(self, runtime: Runtime, made: Made) -> None:
         first = {}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import PODS
-from tests.e2e.node import FOREVER, Node, mounted, mounts, shell, until
+from tests.e2e.node import FOREVER, Node, mounted, mounts, shell
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -172,7 +173,7 @@ async def test_mounts_go_where_they_may(node: Node) -> None:
         return await node.log("seer") == ["seen"] and await node.log("main") == ["end"]
 
     await node.running()
-    await until(seen)
+    await until(seen, "one has seen the mount, the other has looked")
     assert "empty-dir/v/m" in mounts()
     await node.delete()
     await node.is_empty()

@@ -13,7 +13,8 @@ from podbay.standalone.images.layer import build
 from podbay.standalone.images.recipes import busybox_recipe
 from podbay.standalone.machine import binary
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd, private_containerd
-from tests.e2e.node import FOREVER, Node, one_node, shell, until
+from tests.e2e.node import FOREVER, Node, one_node, shell
+from tests.waiting import until
 
 _UNUSED = "docker.io/library/unused:1"
 
@@ -55,14 +56,14 @@ async def test_on_a_full_disk_an_unused_image_goes_and_those_that_are_used_stay(
     async def is_gone() -> bool:
         return await full.runtime.image(_UNUSED) is None
 
-    await until(is_gone)
+    await until(is_gone, "the unused image goes")
 
     async def is_told() -> bool:
         events = (await full.admin.list(EVENTS, namespace="default"))["items"]
         told = {event["reason"] for event in events if event["involvedObject"]["kind"] == "Node"}
         return {"FreeDiskSpaceFailed", "ImageGCFailed"} <= told
 
-    await until(is_told)
+    await until(is_told, "the node tells that this was not enough")
     assert await full.runtime.image(BUSYBOX) is not None
     assert await full.runtime.image(SANDBOX_IMAGE) is not None
     await full.delete()

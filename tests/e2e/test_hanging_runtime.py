@@ -8,7 +8,8 @@ import pytest
 from podbay.api.resources import NODES, PODS
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
 from tests.e2e.hanging import HangingProxy, hanging_proxy
-from tests.e2e.node import FOREVER, Node, one_node, shell, until
+from tests.e2e.node import FOREVER, Node, one_node, shell
+from tests.waiting import until
 
 Object = dict[str, Any]
 PATIENCE_S = 2.0
@@ -32,11 +33,7 @@ async def node(containerd: PrivateContainerd, proxy: HangingProxy) -> AsyncItera
 
 async def hangs(proxy: HangingProxy, method: str) -> None:
     """Return once a call hangs."""
-
-    async def asked() -> bool:
-        return method in proxy.asked
-
-    await until(asked)
+    await until(lambda: method in proxy.asked, f"{method} hangs")
 
 
 def waits_for(status: Object, reason: str) -> bool:
@@ -107,7 +104,7 @@ async def test_a_container_that_is_not_stopped_ends_with_its_sandbox(node: Node,
     async def gone() -> bool:
         return [sandbox.name for sandbox in await node.runtime.sandboxes()] == ["other"]
 
-    await until(gone)
+    await until(gone, "only the other pod has a sandbox")
     assert [pod["metadata"]["name"] for pod in (await node.admin.list(PODS))["items"]] == ["other"]
     assert await is_ready(node)
 

@@ -11,7 +11,8 @@ import pytest
 from podbay.api.resources import CONFIG_MAPS, PODS, SECRETS
 from podbay.kubelet import cgroups
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd
-from tests.e2e.node import FOREVER, Node, mounts, shell, until
+from tests.e2e.node import FOREVER, Node, shell
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -85,7 +86,7 @@ async def test_the_containers_of_a_pod_share_what_they_should_and_nothing_else(n
     async def told() -> bool:
         return await node.log("second") == ["name", "ipc", "net", "files", "processes"]
 
-    await until(told)
+    await until(told, "the second container tells what it sees")
     await node.delete()
 
 
@@ -246,7 +247,7 @@ async def test_a_container_that_outlives_a_child_out_of_memory_runs_on(node: Nod
     async def has_lost_its_child() -> bool:
         return "137" in await node.log()
 
-    await until(has_lost_its_child)
+    await until(has_lost_its_child, "it tells of its child's end")
     (status,) = (await node.running())["containerStatuses"]
     assert (status["restartCount"], "running" in status["state"]) == (0, True)
     await node.delete()
@@ -263,11 +264,7 @@ async def test_a_memory_volume_is_in_memory_and_goes_with_its_pod(node: Node) ->
     await node.finished()
     assert await node.log() == ["tmpfs", "full"]
     await node.delete()
-
-    async def gone() -> bool:
-        return not node.kubelet.files.uids() and f"{node.directory}/kubelet/pods/" not in mounts()
-
-    await until(gone)
+    await node.is_empty()
 
 
 async def test_an_absent_image_and_an_absent_command_are_told(node: Node) -> None:
@@ -320,9 +317,10 @@ async def test_a_deleted_pod_leaves_nothing_behind(node: Node) -> None:
     uid = pod["metadata"]["uid"]
     assert uid in cgroups.pods_under(node.cgroup)
     await node.delete(grace_s=30)
+    left: list[object] = []
 
     async def gone() -> bool:
-        left = [*node.kubelet.files.uids(), *cgroups.pods_under(node.cgroup), *(node.directory / "pods").iterdir()]
+        left[:] = [*node.kubelet.files.uids(), *cgroups.pods_under(node.cgroup), *(node.directory / "pods").iterdir()]
         return not left and not await node.runtime.sandboxes()
 
-    await until(gone)
+    await until(gone, left)

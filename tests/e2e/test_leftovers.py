@@ -13,6 +13,7 @@ from podbay.lib.clock import RealClock
 from podbay.standalone.leftovers import ContainerdPlace, sweep_leftovers
 from podbay.standalone.machine import oci_runtime_path
 from tests.e2e.containerd import BUSYBOX, PrivateContainerd, private_containerd
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -44,6 +45,21 @@ def traces(containerd: PrivateContainerd) -> dict[str, int]:
         "addresses": len([a for a in addresses.iterdir() if a.name[0].isdigit()]) if addresses.is_dir() else 0,
         "links": len(links.stdout.splitlines()),
     }
+
+
+async def swept(
+    containerd: PrivateContainerd, place: ContainerdPlace, known: frozenset[str], wanted: dict[str, int]
+) -> None:
+    """Sweep until there is what there should be: a killed shim takes a moment to be gone, or to come at all."""
+    removed: list[str] = []
+    left: dict[str, int] = {}
+
+    async def is_clean() -> bool:
+        removed.extend(await asyncio.to_thread(sweep_leftovers, place, known))
+        left.update(traces(containerd))
+        return left == wanted
+
+    await until(is_clean, {"left": left, "removed": removed}, patience_s=10)
 
 
 async def test_kills_in_the_middle_leave_nothing_and_touch_nothing_that_runs(containerd: PrivateContainerd) -> None:
@@ -84,14 +100,7 @@ async def test_kills_in_the_middle_leave_nothing_and_touch_nothing_that_runs(con
             cgroup=f"/{containerd.bridge}",
             patience_s=120.0,
         )
-        removed = await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
-        try:
-            async with asyncio.timeout(10):
-                while traces(containerd) != before:  # a killed shim takes a moment to be gone, or to come at all
-                    await asyncio.sleep(0.05)
-                    removed += await asyncio.to_thread(sweep_leftovers, place, frozenset(known))
-        except TimeoutError:
-            raise AssertionError(f"kill {number}: {traces(containerd)} are left; removed were {removed}") from None
+        await swept(containerd, place, frozenset(known), before)
     assert left_any, "no kill left anything behind: the test tries nothing"
     assert (await runtime.container_status(container)).state is ContainerState.RUNNING
     await runtime.close()

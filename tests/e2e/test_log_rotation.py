@@ -10,7 +10,8 @@ import pytest
 from podbay.kubelet import log_files
 from podbay.kubelet.server.logs import LogOptions, read_log
 from tests.e2e.containerd import PrivateContainerd
-from tests.e2e.node import Node, one_node, shell, until
+from tests.e2e.node import Node, one_node, shell
+from tests.waiting import until
 
 _MOST_FILES = 3
 _MAX_BYTES = 50_000
@@ -31,12 +32,8 @@ async def small(containerd: PrivateContainerd) -> AsyncIterator[Node]:
 
 async def log_of(node: Node, name: str) -> Path:
     root = node.directory / "pods"
-
-    async def is_there() -> bool:
-        return any(root.glob(f"default_{name}_*/main/0.log"))
-
-    await until(is_there)
-    return next(root.glob(f"default_{name}_*/main/0.log"))
+    found: Path = await until(lambda: next(root.glob(f"default_{name}_*/main/0.log"), None), "the log is there")
+    return found
 
 
 async def test_who_follows_gets_every_line_once_and_in_order(small: Node) -> None:
@@ -66,16 +63,13 @@ async def test_a_container_that_writes_without_end_keeps_its_few_files(small: No
     )
     log = await log_of(small, "endless")
     seen: set[str] = set()
-    async with asyncio.timeout(30):
-        while len(seen) < 3 * _MOST_FILES:
-            there = [path for path in log.parent.iterdir() if not path.name.endswith(".tmp")]
-            seen |= {path.name.removesuffix(".gz") for path in there}
-            plain = {path.name.removesuffix(".gz") for path in there}
-            assert len(plain) <= _MOST_FILES, there
-            await asyncio.sleep(0.02)
+
+    def has_gone_on() -> bool:
+        there = {path.name.removesuffix(".gz") for path in log.parent.iterdir() if path.suffix != ".tmp"}
+        assert len(there) <= _MOST_FILES, there
+        seen.update(there)
+        return len(seen) >= 3 * _MOST_FILES
+
+    await until(has_gone_on, seen, patience_s=30)
     await small.delete("endless")
-
-    async def is_gone() -> bool:
-        return not log.parent.exists()
-
-    await until(is_gone)
+    await until(lambda: not log.parent.exists(), "the logs go with the pod")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from podbay.api.resources import CONFIG_MAPS, PODS, SECRETS
-from tests.e2e.node import FOREVER, Node, mounted, mounts, shell, until
+from tests.e2e.node import FOREVER, Node, mounted, mounts, shell
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -105,12 +106,8 @@ async def test_a_container_that_starts_again_gets_the_file_as_it_is_now(node: No
     await node.admin.patch(CONFIG_MAPS, "my-configmap", changed, namespace="default")
     uid = (await node.admin.get(PODS, "p", namespace="default"))["metadata"]["uid"]
     volumes = node.directory / "kubelet" / "pods" / uid / "volumes"
-
-    async def written() -> bool:
-        text: str = (volumes / "kubernetes.io~configmap" / "v" / key).read_text()
-        return text == "changed"
-
-    await until(written)
+    file = volumes / "kubernetes.io~configmap" / "v" / key
+    await until(lambda: file.read_text() == "changed", "the volume has the change")
     await node.reads("/f", value)  # a sub-path does not follow its volume
     (volumes / "kubernetes.io~empty-dir" / "seen" / "go").touch()
     await node.once(lambda s: s["containerStatuses"][0]["restartCount"] == 1 and s["containerStatuses"][0]["ready"])

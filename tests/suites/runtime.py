@@ -16,6 +16,7 @@ from podbay.cri.runtime import (
     RuntimeFailure,
     SandboxConfig,
 )
+from tests.waiting import until
 
 RUNS = ["sh", "-c", "trap 'exit 7' TERM; while true; do sleep 0.05; done"]
 DEAF = ["sleep", "1000"]
@@ -78,12 +79,13 @@ class Made:
     async def ended(self, container_id: str, *, within_s: float = 0.0) -> Container:
         """Return a container's status once it has ended."""
         await self.backend.elapse(within_s)
-        async with asyncio.timeout(20):
-            while True:
-                status = await self.runtime.container_status(container_id)
-                if status.state is ContainerState.EXITED:
-                    return status
-                await asyncio.sleep(0.005)
+
+        async def end() -> Container | None:
+            status = await self.runtime.container_status(container_id)
+            return status if status.state is ContainerState.EXITED else None
+
+        found: Container = await until(end, "it has ended")
+        return found
 
     async def close(self) -> None:
         for key in self._configs:
@@ -289,9 +291,11 @@ class RuntimeSuite:
         self, runtime: Runtime, made: Made
     ) -> None:
         container = await made.container(await made.sandbox("one"), RUNS)
-        async with asyncio.timeout(30):
-            while container not in await runtime.writable_layers():
-                await asyncio.sleep(0.05)  # the runtime looks at its layers every ten seconds
+
+        async def is_measured() -> bool:
+            return container in await runtime.writable_layers()
+
+        await until(is_measured, "its layer is measured, which it is every ten seconds", patience_s=30)
         images = await runtime.image_filesystem()
         assert images is not None and images.path.startswith("/")
 

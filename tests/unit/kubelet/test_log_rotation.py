@@ -13,6 +13,7 @@ from podbay.kubelet.log_rotation import LogRotation
 from podbay.kubelet.observed import POD_NAME, POD_NAMESPACE, POD_UID
 from podbay.lib.clock import ManualClock
 from podbay.lib.tasks import TaskScope
+from tests.waiting import until
 
 _LABELS = {POD_NAME: "p", POD_NAMESPACE: "default", POD_UID: "u"}
 
@@ -55,9 +56,7 @@ class Logged:
         return sorted(entry.name for entry in self.log.parent.iterdir())
 
     async def once(self, names: list[str]) -> None:
-        async with asyncio.timeout(10):
-            while self.names() != names:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.names() == names, names, patience_s=10)
 
 
 @pytest.fixture
