@@ -22,7 +22,6 @@ class HangingProxy(Proxy):
         self.socket = socket
         self.hanging: set[str] = set()
         self.asked: list[str] = []
-        self._freed = asyncio.Event()
 
     def free(self) -> None:
         """Have nothing hang any more; what hung stays unanswered until its caller gives up."""
@@ -35,7 +34,7 @@ class HangingProxy(Proxy):
         async def answer(stream: Stream[Any, Any]) -> None:
             if method in self.hanging:
                 self.asked.append(method)
-                await self._freed.wait()
+                await asyncio.Event().wait()
             await passes_on(stream)
 
         return answer

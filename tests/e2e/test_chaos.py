@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,22 +100,18 @@ class Chaos:
 
     def ask(self, method: str, path: str, body: Any, content_type: str = "application/json") -> tuple[int, Any]:
         """Send a request, again until the API server answers, whatever it answers; return status and answer."""
-        deadline = time.monotonic() + 60
-        while True:
+        sent = json.dumps(body).encode() if body else b""
+
+        def answered() -> tuple[int, Any] | None:
             try:
-                status, _, answer = self._admin.send(
-                    method,
-                    path,
-                    json.dumps(body).encode() if body else b"",
-                    {"Content-Type": content_type},
-                    timeout_s=30,
-                )
+                status, _, answer = self._admin.send(method, path, sent, {"Content-Type": content_type}, timeout_s=30)
             except (ClusterError, OSError):
-                assert time.monotonic() < deadline, "the API server does not answer for a minute"
-                time.sleep(0.05)
-                continue
+                return None
             assert status not in (400, 403, 422, 500), (method, path, status, answer)
             return status, json.loads(answer)
+
+        found: tuple[int, Any] = until(answered, "the API server answers", patience_s=60)
+        return found
 
     def kill(self) -> None:
         """Kill the cluster's processes, and start those again that nobody else does, until it is over."""
@@ -140,9 +136,7 @@ class Chaos:
         """Do all of it for as long as it shall be, and bring everything up again."""
         with ThreadPoolExecutor(3) as pool:
             parts = [pool.submit(part) for part in (self.operate, self.kill, self.watch)]
-            deadline = time.monotonic() + SECONDS
-            while time.monotonic() < deadline and not any(part.done() for part in parts):
-                time.sleep(0.05)
+            wait(parts, SECONDS, FIRST_COMPLETED)  # a part that fails ends the others
             self.over.set()
             for part in parts:
                 part.result()
@@ -220,7 +214,8 @@ class Chaos:
 def _is_lost(status: Any) -> bool:
     """Tell whether a pod failed because its container ended while containerd was dead: then nobody knows how."""
     ends = [each["state"].get("terminated", {}) for each in status.get("containerStatuses", ())]
-    return bool(status["phase"] == "Failed" and all((e["exitCode"], e["reason"]) == (255, "Unknown") for e in ends))
+    told = {(end.get("exitCode"), end.get("reason")) for end in ends}
+    return status.get("phase") == "Failed" and told == {(255, "Unknown")}
 
 
 def _wanted(pod: Pod) -> list[str]:
