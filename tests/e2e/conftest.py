@@ -9,7 +9,7 @@ import pytest
 
 from podbay.standalone.images.example import build_example
 from tests.e2e.containerd import PrivateContainerd, private_containerd
-from tests.e2e.harness import NEWEST, RealCluster, kubectl_path
+from tests.e2e.harness import NEWEST, VERSIONS, RealCluster, kubectl_path
 from tests.e2e.images import TESTER, build_tester
 from tests.e2e.node import Node, one_node
 
@@ -59,6 +59,12 @@ def kubectl_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("bin")
     (directory / "kubectl").symlink_to(kubectl_path(NEWEST))
     return directory
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    """Give the version of every kubectl that people have, one after the other."""
+    return str(request.param)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.harness import VERSIONS, RealCluster
+from tests.e2e.harness import RealCluster
 
 _UNKNOWN = 'strict decoding error: unknown field "spec.containers[0].imagee"'
 
@@ -14,11 +14,6 @@ def manifest(name: str, **container: str) -> str:
     """Return a pod that no node takes, so that nothing but the API is tried."""
     spec = {"containers": [{"name": "c", "image": "busybox", **container}], "nodeSelector": {"no": "such"}}
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture

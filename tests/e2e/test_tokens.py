@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from podbay.wire.base64url import decode
-from tests.e2e.harness import VERSIONS, RealCluster
+from tests.e2e.harness import SLEEP, RealCluster, pod, shell
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 PLACE = "/var/run/secrets/kubernetes.io/serviceaccount"
-FOREVER = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -73,18 +67,13 @@ def server(cluster: RealCluster) -> tuple[str, str]:
     return f"--server={found['clusters'][0]['cluster']['server']}", f"--certificate-authority={authority}"
 
 
-def made(name: str, **spec: Any) -> dict[str, Any]:
-    container = {"name": "c", "image": "busybox:latest", "imagePullPolicy": "Never", "command": FOREVER}
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 1, **spec}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-
-
 def test_every_pod_has_a_token_the_servers_certificate_and_its_namespace(cluster: RealCluster) -> None:
+    main = shell("main", SLEEP)
     cluster.apply(
-        made("own"),
-        made("bare", automountServiceAccountToken=False),
-        made("user", securityContext={"runAsUser": 1000}),
-        made("group", securityContext={"runAsUser": 1000, "fsGroup": 3000}),
+        pod("own", main),
+        pod("bare", main, automountServiceAccountToken=False),
+        pod("user", main, securityContext={"runAsUser": 1000}),
+        pod("group", main, securityContext={"runAsUser": 1000, "fsGroup": 3000}),
     )
     try:
         own, *_ = cluster.wait_ready("own", "bare", "user", "group")
