@@ -11,8 +11,8 @@ from tests.conformance.names import Name
 _HEAD = """# Conformance
 
 Made by `python -m tests.conformance`; do not edit it. These are the tests of Kubernetes' own conformance suite (1.32)
-that concern pods on nodes, by upstream's names. Each is covered by a test of ours against real containers, whose
-docstring lists upstream's assertions and where each is made.
+that concern pods on nodes, by upstream's names. Those that do not wait are covered by tests of ours against real
+containers, whose docstrings list upstream's assertions and where each is made.
 
 - **compared**: that list was read off upstream's source.
 - **covered**: a test carries the name, but its list was not compared with the source yet.

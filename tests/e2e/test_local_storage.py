@@ -76,8 +76,12 @@ def test_others_beside_it_stay_and_its_files_are_gone(cluster: RealCluster, evic
         return {each["podRef"]["name"] for summary in summaries for each in summary["pods"]}
 
     until(lambda: not {"volume", "whole", "layer"} & told_of(), "nothing of the evicted pods is measured any more")
-    volumes = [Path("/var/lib/podbay", cluster.name).glob(f"node-*/kubelet/pods/{uid}/volumes/*/*") for uid in uids]
-    assert [path for found in volumes for path in found] == []
+
+    def volumes(uid: str) -> list[Path]:
+        return list(Path("/var/lib/podbay", cluster.name).glob(f"node-*/kubelet/pods/{uid}/volumes/*/*"))
+
+    assert volumes(cluster.get("pod", "roomy")["metadata"]["uid"]) != []
+    assert [path for uid in uids for path in volumes(uid)] == []
 
 
 def test_a_pod_that_wants_more_disk_than_a_node_has_waits_for_one(cluster: RealCluster) -> None:

@@ -84,7 +84,7 @@ def test_readiness_waits_for_its_delay_and_never_restarts(cluster: RealCluster) 
     cluster.apply(probed("ready-delay", SERVER.format(""), readinessProbe=probe))
     (found,) = cluster.wait_ready("ready-delay")
     started = status_of(found, "main")["state"]["running"]["startedAt"]
-    assert _seconds(condition(found, "Ready")["lastTransitionTime"]) - _seconds(started) >= 5
+    assert _seconds(condition(found, "Ready")["lastTransitionTime"]) - _seconds(started) >= 6
     assert restarts(cluster, "ready-delay") == 0
     cluster.wait_gone("ready-delay")
 

@@ -179,7 +179,7 @@ def test_a_taint_that_is_taken_away_in_time_evicts_nobody(cluster: RealCluster) 
     Compared with test/e2e/node/taints.go
     Upstream's assertions, and where they are made here:
     - a pod that tolerates the taint for a while runs, and its node takes the taint: ``wait_ready`` and ``tainted``
-    - it is not deleted at once: the first look at it (it is queued for its eviction then: the event is awaited)
+    - it is not deleted at once: the first look at it (the event tells that it was queued for its eviction)
     - the taint is taken away, and the pod is not deleted for longer than it tolerates: the last look, here for twice
       that time (upstream looks on for 75 s at a toleration of 10 s)
     """
