@@ -14,6 +14,7 @@ from podbay.kubectl import dispatch
 from podbay.kubectl.catalog import COMMANDS, find_command
 from podbay.kubectl.flags import GLOBAL, Flag
 from podbay.kubectl.help import pages
+from podbay.kubelet import configuration_file
 from podbay.standalone import commands
 from tests.arch.tree import ROOT, SOURCE
 
@@ -148,6 +149,12 @@ def test_the_readme_lists_the_fields_that_are_refused_and_the_volumes_that_are_n
     volumes = unsupported._POD_SPEC["volumes"]
     assert isinstance(volumes, unsupported.Fields)
     assert part_of(text, "Volumes:", ".\n") == set(volumes.rules) - {"name"}
+
+
+def test_the_readme_lists_the_settings_that_a_node_takes() -> None:
+    told = part_of(README.read_text("utf-8"), "upstream's KubeletConfiguration:", ".\n")
+    evictions = {name for name in configuration_file._FIELDS if name.startswith("eviction")}
+    assert (told - {"eviction*"}) | evictions == set(configuration_file._FIELDS)
 
 
 def test_the_readme_is_short() -> None:
