@@ -165,6 +165,14 @@ class Cluster:
                 )
             await self.clock.advance(due_s)
 
+    async def until_running(self, name: str, namespace: str = "default", *, within_s: float = 60.0) -> float:
+        """Move the clock until a pod runs; return its time."""
+
+        async def runs() -> bool:
+            return await self.phase(name, namespace) == "Running"
+
+        return await self.until(runs, within_s=within_s)
+
     async def pass_time(self, seconds: float) -> None:
         """Let that much time pass, moment by moment."""
         end = self.clock.monotonic() + seconds

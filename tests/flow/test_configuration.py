@@ -166,11 +166,7 @@ async def test_what_is_missing_is_told_and_waited_for(
         await make_config(cluster, name, {"k": "v"}, secret=name == "s")
     for resource in (CONFIG_MAPS, SECRETS):
         await cluster.rest.patch(resource, "there", {"data": {"k": "dg=="}}, namespace="default")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs, within_s=20)
+    await cluster.until_running("p", within_s=20)
 
 
 async def test_what_is_optional_may_be_missing(cluster: Cluster) -> None:

@@ -30,11 +30,7 @@ async def test_a_container_that_was_not_made_in_time_is_told_and_tried_again(clu
     await cluster.pass_time(1)
     assert await waiting(cluster) == {"reason": "CreateContainerError", "message": "context deadline exceeded"}
     assert ("Failed", "Error: context deadline exceeded", 1) in await cluster.events_of("p")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs, within_s=130)
+    await cluster.until_running("p", within_s=130)
 
 
 async def test_a_pod_can_be_deleted_while_its_container_is_not_made(cluster: Cluster) -> None:

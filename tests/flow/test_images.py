@@ -78,12 +78,8 @@ async def test_a_missing_image_that_comes_is_run(cluster: Cluster) -> None:
     runtime.pullable = ()
     await cluster.create(absent())
     runtime.pullable = ("docker.io/library/absent:1",)
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
     began = cluster.clock.monotonic()
-    assert await cluster.until(runs) - began == 10
+    assert await cluster.until_running("p") - began == 10
     assert (await cluster.pod("p"))["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
@@ -96,11 +92,7 @@ async def test_policy_never_waits_for_the_image_and_says_so(cluster: Cluster) ->
     assert ("Failed", "Error: ErrImageNeverPull", 1) in told
     assert "pull_image" not in cluster.runtimes["node-1"].calls
     cluster.runtimes["node-1"].add_image("docker.io/library/absent:1")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs, within_s=60)
+    await cluster.until_running("p", within_s=60)
 
 
 async def test_a_name_that_is_no_image_name_is_told_and_never_pulled(cluster: Cluster) -> None:
@@ -122,11 +114,7 @@ async def test_an_image_that_cannot_be_looked_at_is_told(cluster: Cluster) -> No
     message = 'Failed to inspect image "here:1": rpc error: code = Unknown desc = no space left on device'
     assert await waiting(cluster) == {"reason": "ImageInspectError", "message": message}
     assert ("InspectFailed", message, 1) in await cluster.events_of("p")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("p")
 
 
 async def test_one_missing_image_does_not_hold_the_other_containers_up(cluster: Cluster) -> None:

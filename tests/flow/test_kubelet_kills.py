@@ -18,11 +18,7 @@ async def runs_once(cluster: Cluster, name: str = "p", *, restarts: int = 0) -> 
 
     ``restarts``: what is counted, as upstream counts, of containers that were made and seem not to have started.
     """
-
-    async def runs() -> bool:
-        return await cluster.phase(name) == "Running"
-
-    await cluster.until(runs, within_s=300)
+    await cluster.until_running(name, within_s=300)
     await cluster.pass_time(60)
     runtime = cluster.runtimes["node-1"]
     uid = (await cluster.pod(name))["metadata"]["uid"]

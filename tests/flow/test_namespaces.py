@@ -11,6 +11,15 @@ async def make(cluster: Cluster, name: str) -> None:
     await cluster.rest.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
 
+async def gone(cluster: Cluster) -> float:
+    """Return when the namespace is gone."""
+
+    async def is_gone() -> bool:
+        return not await cluster.exists(NAMESPACES, "apps")
+
+    return await cluster.until(is_gone)
+
+
 async def test_a_deleted_namespace_empties_itself_and_goes(cluster: Cluster) -> None:
     await make(cluster, "apps")
     await cluster.create(pod("web"), namespace="apps")
@@ -18,11 +27,7 @@ async def test_a_deleted_namespace_empties_itself_and_goes(cluster: Cluster) -> 
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "b"}}
     await cluster.rest.create(CONFIG_MAPS, config, namespace="apps")
     await cluster.rest.delete(NAMESPACES, "apps")
-
-    async def gone() -> bool:
-        return not await cluster.exists(NAMESPACES, "apps")
-
-    assert await cluster.until(gone) < 5
+    assert await gone(cluster) < 5
     assert not await cluster.exists(PODS, "web", "apps")
     assert not await cluster.exists(CONFIG_MAPS, "settings", "apps")
     assert await cluster.phase("web") == "Running"  # the one in default
@@ -41,11 +46,7 @@ async def test_a_namespace_waits_for_its_pods_and_says_what_is_left(cluster: Clu
     with pytest.raises(Forbidden) as caught:
         await cluster.rest.create(PODS, pod("late"), namespace="apps")
     assert "because it is being terminated" in caught.value.message
-
-    async def gone() -> bool:
-        return not await cluster.exists(NAMESPACES, "apps")
-
-    await cluster.until(gone)
+    await gone(cluster)
 
 
 async def test_every_namespace_has_an_account_that_its_pods_act_as(cluster: Cluster) -> None:
@@ -65,11 +66,7 @@ async def test_an_account_that_is_deleted_comes_back_unless_its_namespace_goes(c
     await cluster.settle()
     assert await cluster.exists(SERVICE_ACCOUNTS, "default", "apps")
     await cluster.rest.delete(NAMESPACES, "apps")
-
-    async def gone() -> bool:
-        return not await cluster.exists(NAMESPACES, "apps")
-
-    assert await cluster.until(gone) < 5
+    assert await gone(cluster) < 5
 
 
 async def test_every_namespace_has_the_ca_that_its_pods_trust(cluster: Cluster) -> None:
@@ -96,11 +93,7 @@ async def test_a_ca_that_is_deleted_or_edited_is_put_right_unless_its_namespace_
     assert found["data"] == {"ca.crt": ROOT_CA}
     assert sorted(found["metadata"]["annotations"]) == ["kubernetes.io/description", "mine"]
     await cluster.rest.delete(NAMESPACES, "apps")
-
-    async def gone() -> bool:
-        return not await cluster.exists(NAMESPACES, "apps")
-
-    assert await cluster.until(gone) < 5
+    assert await gone(cluster) < 5
 
 
 async def test_a_pod_that_names_an_account_which_is_not_there_is_refused(cluster: Cluster) -> None:

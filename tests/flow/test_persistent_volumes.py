@@ -263,11 +263,7 @@ async def test_pods_wait_for_claims_that_are_missing_or_unbound(cluster: Cluster
     assert message == f"0/1 nodes are available: {unbound}. {HOPELESS.format(1)}"
     assert await told(cluster, "data") == [("ProvisioningFailed", 'storageclass.storage.k8s.io "manual" not found')]
     await make_volume(cluster, "late")
-    await cluster.until(lambda: _is_running(cluster, "web"))
-
-
-async def _is_running(cluster: Cluster, name: str) -> bool:
-    return await cluster.phase(name) == "Running"
+    await cluster.until_running("web")
 
 
 async def test_other_pods_that_come_and_go_do_not_wake_a_pod_that_waits_for_its_claim(cluster: Cluster) -> None:
@@ -326,7 +322,7 @@ async def test_volumes_of_a_class_that_waits_are_bound_where_the_pod_can_go(empt
     none = "2 node(s) didn't find available persistent volumes to bind"
     assert message == f"0/2 nodes are available: {none}. {HOPELESS.format(2)}"
     await make_volume(cluster, "there", node="node-2", storageClassName="late")
-    await cluster.until(lambda: _is_running(cluster, "web"))
+    await cluster.until_running("web")
     assert (await cluster.pod("web"))["spec"]["nodeName"] == "node-2"
     bound = await get_claim(cluster)
     assert (bound["spec"]["volumeName"], bound["status"]["phase"]) == ("there", "Bound")
@@ -342,7 +338,7 @@ async def test_a_claim_for_one_pod_is_used_by_one_pod_and_a_more_important_one_t
         " access mode. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
     )
     await cluster.rest.delete(PODS, "first", namespace="default", options={"gracePeriodSeconds": 0})
-    await cluster.until(lambda: _is_running(cluster, "second"))
+    await cluster.until_running("second")
 
 
 async def test_a_node_that_vanished_before_it_made_the_volume_is_chosen_no_more(empty_cluster: Cluster) -> None:
@@ -354,7 +350,7 @@ async def test_a_node_that_vanished_before_it_made_the_volume_is_chosen_no_more(
     await cluster.settle()
     assert "volume.kubernetes.io/selected-node" not in (await get_claim(cluster))["metadata"]["annotations"]
     await cluster.create(pod("web", **CLAIMED))
-    await cluster.until(lambda: _is_running(cluster, "web"))
+    await cluster.until_running("web")
 
 
 async def test_a_claim_gets_a_default_class_that_came_later(cluster: Cluster) -> None:
@@ -394,7 +390,7 @@ async def test_a_killed_binder_and_scheduler_finish_what_they_had_begun(cluster:
     await cluster.scheduler.kill()
     cluster.controllers.start()
     cluster.scheduler.start()
-    await cluster.until(lambda: _is_running(cluster, "web"))
+    await cluster.until_running("web")
     assert (await get_claim(cluster))["status"]["phase"] == "Bound"
 
 

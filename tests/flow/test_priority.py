@@ -81,11 +81,7 @@ async def test_a_pod_of_high_priority_takes_the_place_of_a_low_one(cluster: Clus
     )
     told = f"Preempted by pod {high['metadata']['uid']} on node node-1"
     assert ("Preempted", told, 1) in await cluster.events_of("low")
-
-    async def runs() -> bool:
-        return await cluster.phase("high") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("high")
     assert not await cluster.exists(PODS, "low", "default")
     assert low["spec"]["priority"] == 0
 
@@ -95,9 +91,5 @@ async def test_the_room_that_is_made_is_not_taken_by_another(cluster: Cluster) -
     await cluster.create(pod("low", "sleep", "infinity", container=BIG, terminationGracePeriodSeconds=5))
     await cluster.create(pod("high", container=BIG, priorityClassName="high"))
     await cluster.create(pod("late", container=BIG))
-
-    async def runs() -> bool:
-        return await cluster.phase("high") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("high")
     assert await cluster.phase("late") == "Pending"

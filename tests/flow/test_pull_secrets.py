@@ -89,11 +89,7 @@ async def test_missing_secrets_are_told_and_the_pull_is_tried_all_the_same(clust
 async def test_a_secret_that_comes_later_is_used_by_the_next_try(cluster: Cluster) -> None:
     await cluster.create(private("s"))
     await make_secret(cluster, "s")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    assert await cluster.until(runs) <= 11
+    assert await cluster.until_running("p") <= 11
 
 
 async def test_a_secret_that_cannot_be_read_stands_in_the_status(cluster: Cluster) -> None:

@@ -144,11 +144,7 @@ async def test_a_container_that_cannot_be_made_is_told_and_tried_again(cluster: 
     status = await container(cluster)
     assert status["state"]["waiting"] == {"reason": "CreateContainerError", "message": problem}
     assert ("Failed", f"Error: {problem}", 1) in await cluster.events_of("p")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("p")
     assert (await container(cluster))["restartCount"] == 0
 
 
@@ -161,21 +157,13 @@ async def test_a_sandbox_that_cannot_be_made_is_told_and_tried_again(cluster: Cl
     assert condition(p, "PodReadyToStartContainers")["status"] == "False"
     message = "Failed to create pod sandbox: rpc error: code = Unknown desc = plugin type bridge failed"
     assert ("FailedCreatePodSandBox", message, 1) in await cluster.events_of("p")
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("p")
 
 
 async def test_a_container_that_was_made_and_seems_never_to_have_started_is_counted(cluster: Cluster) -> None:
     cluster.runtimes["node-1"].fail("start_container", "UNAVAILABLE", "connection reset by peer")
     await cluster.create(pod("p"))
-
-    async def runs() -> bool:
-        return await cluster.phase("p") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("p")
     assert (await container(cluster))["restartCount"] == 1
     states = [found.state for found in await cluster.runtimes["node-1"].containers()]
     assert states.count(ContainerState.RUNNING) == 1

@@ -34,11 +34,7 @@ async def test_a_handler_that_the_runtime_does_not_have_is_told_until_it_has(clu
     ]
     assert await cluster.phase("web") == "Pending"
     cluster.runtimes["node-1"].handlers = (RuntimeHandler(name="kata"),)
-
-    async def runs() -> bool:
-        return await cluster.phase("web") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("web")
 
 
 async def test_a_class_that_went_before_the_kubelet_saw_it_is_told(cluster: Cluster) -> None:

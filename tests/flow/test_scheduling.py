@@ -24,11 +24,7 @@ async def test_a_pod_that_wants_a_label_waits_for_it_and_says_so(cluster: Cluste
     assert await cluster.events_of("gpu") == [("FailedScheduling", NO_MATCH, 1)]
 
     await cluster.label_node("node-1", gpu="true")
-
-    async def runs() -> bool:
-        return await cluster.phase("gpu") == "Running"
-
-    assert await cluster.until(runs) == 0  # nobody else is active, so its back-off is not waited for
+    assert await cluster.until_running("gpu") == 0  # nobody else is active, so its back-off is not waited for
     assert condition(await cluster.pod("gpu"), "PodScheduled")["status"] == "True"
     assert ("Scheduled", "Successfully assigned default/gpu to node-1", 1) in await cluster.events_of("gpu")
 
@@ -38,11 +34,7 @@ async def test_without_nodes_a_pod_waits_and_the_first_node_takes_it(empty_clust
     message = condition(await empty_cluster.pod("web"), "PodScheduled")["message"]
     assert message == "no nodes available to schedule pods"
     await empty_cluster.add_node("node-1")
-
-    async def runs() -> bool:
-        return await empty_cluster.phase("web") == "Running"
-
-    await empty_cluster.until(runs)
+    await empty_cluster.until_running("web")
 
 
 async def test_a_pod_goes_to_the_labelled_one_of_two_nodes_and_nowhere_else(empty_cluster: Cluster) -> None:
@@ -74,11 +66,7 @@ async def test_a_full_node_takes_the_next_pod_when_one_has_gone(cluster: Cluster
         " 1 No preemption victims found for incoming pod."
     )
     await cluster.rest.delete(PODS, "first", namespace="default")
-
-    async def runs() -> bool:
-        return await cluster.phase("second") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("second")
 
 
 async def test_pods_created_together_never_get_the_same_room(cluster: Cluster) -> None:
@@ -96,11 +84,7 @@ async def test_a_cordoned_node_takes_nothing_until_it_is_open_again(cluster: Clu
     message = condition(await cluster.pod("web"), "PodScheduled")["message"]
     assert message.startswith("0/1 nodes are available: 1 node(s) were unschedulable. preemption:")
     await cluster.rest.patch(NODES, "node-1", {"spec": {"unschedulable": None}})
-
-    async def runs() -> bool:
-        return await cluster.phase("web") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("web")
 
 
 async def test_a_scheduler_that_starts_again_goes_on_with_what_waits(cluster: Cluster) -> None:
@@ -159,11 +143,7 @@ async def test_a_pod_that_keeps_apart_waits_until_the_other_has_gone(cluster: Cl
         " 1 No preemption victims found for incoming pod."
     )
     await cluster.rest.delete(PODS, "one", namespace="default")
-
-    async def runs() -> bool:
-        return await cluster.phase("two") == "Running"
-
-    await cluster.until(runs)
+    await cluster.until_running("two")
 
 
 async def test_a_pod_follows_the_pod_that_it_wants_to_be_with(empty_cluster: Cluster) -> None:

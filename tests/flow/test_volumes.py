@@ -15,8 +15,4 @@ async def test_a_pod_is_scheduled_and_waits_for_what_its_volume_takes_its_files_
     assert ("FailedMount", told, 1) in await cluster.events_of("web")
     words = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words"}, "data": {"a": "1"}}
     await cluster.rest.create(CONFIG_MAPS, words, namespace="default")
-
-    async def runs() -> bool:
-        return await cluster.phase("web") == "Running"
-
-    assert await cluster.until(runs) == 0
+    assert await cluster.until_running("web") == 0
