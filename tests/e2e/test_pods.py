@@ -46,12 +46,12 @@ def test_a_pod_is_submitted_and_removed(cluster: RealCluster) -> None:
     - no pod has the label before; one has it after: the comparisons of names
     - a watch sees the pod come: the watch's first version
     - it runs: ``wait_ready``
-    - after a graceful deletion the watch sees it go, with a deletion timestamp and a grace period: the watch's last
-      versions
+    - after a graceful deletion the watch sees it go, with a deletion timestamp and a grace period: ``until_gone``, and
+      the watch's last version
     - no pod has the label in the end: the last comparison
     """
     assert names(cluster, "time=removed") == []
-    with watched(cluster, "submitted") as versions:
+    with watched(cluster, "submitted", until_gone=True) as versions:
         cluster.apply(labelled("submitted", {"time": "removed"}, terminationGracePeriodSeconds=5))
         assert names(cluster, "time=removed") == ["submitted"]
         cluster.wait_ready("submitted")
@@ -137,10 +137,11 @@ def test_a_pod_goes_through_its_life_and_its_status_too(cluster: RealCluster) ->
       modified, and the pod has the new label and the new image: the patch, the versions and the assertions after it
     - Ready and ContainersReady, both True then, are replaced by False through the status subresource, and the answer
       has both False: the replacement
-    - the collection with the label is deleted; a watch sees the pod deleted, and a read says NotFound: the end
+    - the collection with the label is deleted; a watch sees the pod deleted (``until_gone``), and a read says NotFound:
+      the end
     """
     assert names(cluster, "test-pod-static=true") == []
-    with watched(cluster, "pod-test") as versions:
+    with watched(cluster, "pod-test", until_gone=True) as versions:
         cluster.apply(labelled("pod-test", {"test-pod-static": "true"}))
         (before,) = cluster.wait_ready("pod-test")
         assert before["status"]["phase"] == "Running"

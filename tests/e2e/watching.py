@@ -5,29 +5,40 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import NEWEST, RealCluster, kubectl_path
+from tests.e2e.harness import NEWEST, RealCluster, kubectl_path, until
 
 Pod = dict[str, Any]
 
 
 @contextmanager
-def watched(cluster: RealCluster, name: str) -> Iterator[list[Pod]]:
+def watched(cluster: RealCluster, name: str, *, until_gone: bool = False) -> Iterator[list[Pod]]:
     """Give a list that is filled at the block's end with a pod's versions, in order.
 
+    ``until_gone``: the end waits until the watch has told that the pod was deleted; its last version is that one.
     kubectl writes to a file: a pipe that nobody reads meanwhile would be full after some minutes, and stop the watch.
     """
-    command = [kubectl_path(NEWEST), "get", "pod", "--watch", f"--field-selector=metadata.name={name}", "-o", "json"]
+    command = [kubectl_path(NEWEST), "get", "pod", "--watch", "--output-watch-events", "-o", "json"]
     seen: list[Pod] = []
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as written:
-        with subprocess.Popen(command, env=cluster.environment, stdout=written) as process:
+    with tempfile.NamedTemporaryFile("w") as written:
+
+        def events() -> list[Any]:
+            return whole_documents(Path(written.name).read_text("utf-8"))
+
+        def is_gone() -> bool:
+            return [event["type"] for event in events()][-1:] == ["DELETED"]
+
+        chosen = f"--field-selector=metadata.name={name}"
+        with subprocess.Popen([*command, chosen], env=cluster.environment, stdout=written) as process:
             try:
                 yield seen
+                if until_gone:
+                    until(is_gone, f"the watch tells that {name} was deleted")
             finally:
                 process.terminate()
-        written.seek(0)
-        seen += whole_documents(written.read())
+        seen += [event["object"] for event in events()]
 
 
 def whole_documents(text: str) -> list[Any]:
