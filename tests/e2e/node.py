@@ -95,6 +95,18 @@ class Node:
     async def running(self, name: str = "p") -> Object:
         return await self.once(lambda status: all(s["ready"] for s in status["containerStatuses"]), name)
 
+    async def waits(self, reason: str, name: str = "p") -> Object:
+        """Return the waiting state of a pod's first container once it waits for this reason.
+
+        A test names the reason: a container waits from the beginning, and an event is told before the status is.
+        """
+
+        def state(status: Object) -> Object:
+            found: Object = status["containerStatuses"][0]["state"].get("waiting") or {}
+            return found
+
+        return state(await self.once(lambda status: state(status).get("reason") == reason, name))
+
     async def log(self, container: str = "main", name: str = "p", attempt: int = 0) -> list[str]:
         pod = await self.admin.get(PODS, name, namespace="default")
         directory = self.directory / "pods" / f"default_{name}_{pod['metadata']['uid']}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from podbay.api.resources import CONFIG_MAPS, NAMESPACES, PODS, SECRETS
+from podbay.api.resources import CONFIG_MAPS, NAMESPACES, SECRETS
 from tests.e2e.node import FOREVER, Node, mounted, mounts, shell
 from tests.waiting import until
 
@@ -353,8 +353,7 @@ async def test_secrets_are_in_memory_only(node: Node) -> None:
 async def test_a_pod_waits_for_its_config_map(node: Node) -> None:
     await node.create(shell(FOREVER, **mounted("v")), volumes=[volume("configMap", "o")])
     await node.told("FailedMount", 'MountVolume.SetUp failed for volume "v" : configmap "o" not found')
-    status = (await node.admin.get(PODS, "p", namespace="default"))["status"]
-    assert status["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    assert await node.waits("ContainerCreating") == {"reason": "ContainerCreating"}
     assert await node.runtime.sandboxes() == []
     await make(node, "configMap")
     await node.running()

@@ -48,9 +48,7 @@ async def test_a_container_whose_image_lost_its_content_says_so_until_it_is_pull
         ctr(containerd.socket, "content", "rm", digest)
 
     await node.create(shell(FOREVER, image=image, imagePullPolicy="IfNotPresent"), name="after", **secrets)
-    status = await node.once(lambda status: "CreateContainerError" in str(status), "after")
-    waiting = status["containerStatuses"][0]["state"]["waiting"]
-    assert waiting["reason"] == "CreateContainerError"
+    waiting = await node.waits("CreateContainerError", "after")
     assert waiting["message"].endswith("not found")
     await node.told("Failed", f"Error: {waiting['message']}", "after")
     await node.create(shell(FOREVER), name="other")

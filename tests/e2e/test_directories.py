@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from podbay.api.resources import PODS
 from tests.e2e.node import FOREVER, Node, mounted, mounts, shell
 from tests.waiting import until
 
@@ -125,8 +124,7 @@ async def test_what_must_be_there_is_waited_for(node: Node) -> None:
     await node.create(shell(FOREVER, **mounted("v")), volumes=host(path, "Directory"))
     said = f'MountVolume.SetUp failed for volume "v" : hostPath type check failed: {path} is not a directory'
     await node.told("FailedMount", said)
-    status = (await node.admin.get(PODS, "p", namespace="default"))["status"]
-    assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
+    await node.waits("ContainerCreating")
     os.mkdir(path)
     await node.running()
     await node.delete()

@@ -36,11 +36,6 @@ async def hangs(proxy: HangingProxy, method: str) -> None:
     await until(lambda: method in proxy.asked, f"{method} hangs")
 
 
-def waits_for(status: Object, reason: str) -> bool:
-    waiting = status["containerStatuses"][0]["state"].get("waiting") or {}
-    return bool(waiting.get("reason") == reason)
-
-
 async def is_ready(node: Node) -> bool:
     conditions = (await node.admin.get(NODES, "n1"))["status"]["conditions"]
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
@@ -55,8 +50,7 @@ async def test_while_a_pull_hangs_other_pods_come_and_go_and_this_one_can_be_del
     await node.create(shell(FOREVER), name="other")
     await node.running("other")
     await node.told("Pulling", 'Pulling image "127.0.0.1:1/slow:1"', "slow")
-    status = (await node.admin.get(PODS, "slow", namespace="default"))["status"]
-    assert waits_for(status, "ContainerCreating")
+    await node.waits("ContainerCreating", "slow")
     await node.delete("other")
     await node.delete("slow")
     assert await is_ready(node)
@@ -65,8 +59,7 @@ async def test_while_a_pull_hangs_other_pods_come_and_go_and_this_one_can_be_del
 async def test_a_container_that_is_not_made_in_time_is_told_and_made_later(node: Node, proxy: HangingProxy) -> None:
     proxy.hanging = {"CreateContainer"}
     await node.create(shell(FOREVER))
-    status = await node.once(lambda status: waits_for(status, "CreateContainerError"))
-    assert status["containerStatuses"][0]["state"]["waiting"]["message"] == "context deadline exceeded"
+    assert (await node.waits("CreateContainerError"))["message"] == "context deadline exceeded"
     await node.told("Failed", "Error: context deadline exceeded")
     assert await is_ready(node)
     proxy.free()
@@ -112,8 +105,7 @@ async def test_a_container_that_is_not_stopped_ends_with_its_sandbox(node: Node,
 async def test_a_runtime_that_says_nothing_of_images_is_told_and_asked_again(node: Node, proxy: HangingProxy) -> None:
     proxy.hanging = {"ImageStatus"}
     await node.create(shell(FOREVER))
-    status = await node.once(lambda status: waits_for(status, "ImageInspectError"))
     message = f'Failed to inspect image "{BUSYBOX}": {LATE}'
-    assert status["containerStatuses"][0]["state"]["waiting"]["message"] == message
+    assert (await node.waits("ImageInspectError"))["message"] == message
     proxy.free()
     await node.running()

@@ -270,11 +270,8 @@ async def test_a_memory_volume_is_in_memory_and_goes_with_its_pod(node: Node) ->
 async def test_an_absent_image_and_an_absent_command_are_told(node: Node) -> None:
     await node.create({"name": "main", "image": "absent:1", "imagePullPolicy": "Never"}, name="image")
     await node.create({"name": "main", "command": ["/absent"]}, name="command")
-    status = await node.once(lambda s: "waiting" in s["containerStatuses"][0]["state"], "image")
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"].get("waiting", {}).get("reason") == "ErrImageNeverPull", "image"
-    )
-    assert status["phase"] == "Pending"
+    await node.waits("ErrImageNeverPull", "image")
+    assert (await node.admin.get(PODS, "image", namespace="default"))["status"]["phase"] == "Pending"
     status = await node.once(lambda s: "terminated" in s["containerStatuses"][0]["lastState"], "command")
     last = status["containerStatuses"][0]["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"]) == (128, "StartError")
@@ -287,8 +284,7 @@ async def test_an_end_is_seen_and_the_container_restarted(node: Node) -> None:
     await node.create(shell("sleep 0.3; exit 1"))
     status = await node.once(lambda s: s["containerStatuses"][0]["restartCount"] == 1)
     assert status["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 1
-    status = await node.once(lambda s: "waiting" in s["containerStatuses"][0]["state"])
-    assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    await node.waits("CrashLoopBackOff")
     await node.delete()
 
 

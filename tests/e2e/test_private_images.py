@@ -40,14 +40,7 @@ async def pull(node: Node, image: str, *secrets: str, name: str = "p", **spec: A
 
 async def refused(node: Node, name: str = "p") -> str:
     """Return what a pod says of its image when it waits for the next try."""
-    status = await node.once(
-        lambda status: (
-            "waiting" in status["containerStatuses"][0]["state"]
-            and status["containerStatuses"][0]["state"]["waiting"]["reason"] == "ImagePullBackOff"
-        ),
-        name,
-    )
-    message: str = status["containerStatuses"][0]["state"]["waiting"]["message"]
+    message: str = (await node.waits("ImagePullBackOff", name))["message"]
     return message
 
 

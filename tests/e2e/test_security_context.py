@@ -125,12 +125,10 @@ async def test_privileges_are_not_gained_where_that_is_forbidden(node: Node) -> 
 
 async def test_what_must_not_run_as_root_waits_and_says_why(node: Node) -> None:
     await node.create(shell("true"), **context(runAsNonRoot=True))
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerConfigError"
-    )
+    waiting = await node.waits("CreateContainerConfigError")
     uid = (await node.admin.get(PODS, "p", namespace="default"))["metadata"]["uid"]
     said = f'container has runAsNonRoot and image will run as root (pod: "p_default({uid})", container: main)'
-    assert status["containerStatuses"][0]["state"]["waiting"]["message"] == said
+    assert waiting["message"] == said
     await node.told("Failed", f"Error: {said}")
     await node.delete()
     assert await node.output("id -u", container=context(runAsUser=5), **context(runAsNonRoot=True)) == ["5"]
@@ -163,10 +161,7 @@ async def test_seccomp_profiles_filter_system_calls(node: Node) -> None:
 async def test_a_profile_that_the_node_lacks_keeps_a_container_waiting(node: Node) -> None:
     profile = {"type": "Localhost", "localhostProfile": "absent.json"}
     await node.create(shell("true"), **context(seccompProfile=profile))
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerError"
-    )
-    assert "absent.json" in status["containerStatuses"][0]["state"]["waiting"]["message"]
+    assert "absent.json" in (await node.waits("CreateContainerError"))["message"]
     await node.delete()
 
 
@@ -277,8 +272,7 @@ async def test_a_stop_signal_is_refused_by_a_runtime_that_passes_it_over(node: N
     await node.create(shell("true", lifecycle={"stopSignal": "SIGUSR1"}), os={"name": "linux"})
     said = "lifecycle.stopSignal is not supported by the runtime"
     await node.told("Failed", f"Error: {said}")
-    status = await node.once(lambda s: "waiting" in s["containerStatuses"][0]["state"])
-    assert status["containerStatuses"][0]["state"]["waiting"] == {"reason": "CreateContainerError", "message": said}
+    assert await node.waits("CreateContainerError") == {"reason": "CreateContainerError", "message": said}
     await node.delete()
     assert await node.runtime.containers() == []
 
@@ -287,10 +281,7 @@ async def test_a_volume_of_an_image_is_refused_by_a_runtime_that_cannot(node: No
     mount = {"name": "v", "mountPath": "/v"}
     volumes = [{"name": "v", "image": {"reference": BUSYBOX, "pullPolicy": "Never"}}]
     await node.create(shell("true", volumeMounts=[mount]), volumes=volumes)
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"].get("waiting", {}).get("reason") == "CreateContainerError"
-    )
-    message = status["containerStatuses"][0]["state"]["waiting"]["message"]
+    message = (await node.waits("CreateContainerError"))["message"]
     assert message.endswith('failed to generate spec: failed to mkdir "": mkdir : no such file or directory')
     await node.told("Pulled", f'Container image "{BUSYBOX}" already present on machine')
     await node.delete()

@@ -142,14 +142,11 @@ async def test_a_sub_path_that_leads_out_of_the_volume_is_refused(node: Node, va
     [sig-node] Variable Expansion should fail substituting values in a volume subpath with absolute path
 
     Compared with test/e2e/common/node/expansion.go
-    - the container waits with the reason CreateContainerConfigError: ``once``
+    - the container waits with the reason CreateContainerConfigError: ``waits``
     """
     env = [{"name": "POD_NAME", "value": value}]
     await node.create(shell("true", env=env, volumeMounts=[mount("/l", subPathExpr="$(POD_NAME)")]), volumes=EMPTY)
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerConfigError"
-    )
-    assert status["containerStatuses"][0]["state"]["waiting"]["message"] == message
+    assert (await node.waits("CreateContainerConfigError"))["message"] == message
     await node.delete()
     await node.is_empty()
 
@@ -175,17 +172,14 @@ async def test_a_sub_path_that_could_not_be_made_can_be_mended(node: Node) -> No
     lifecycle of a container [Slow]
 
     Compared with test/e2e/common/node/expansion.go
-    - the pod does not run while the annotation is missing: ``once`` (upstream waits in vain)
+    - the pod does not run while the annotation is missing: ``waits`` (upstream waits in vain)
     - updating the pod succeeds: the patch
     - then it runs: ``running``
     - it can be deleted gracefully: ``delete``
     """
     pod = annotated(shell(FOREVER, **EXPANDED), notmysubpath="mypath")
     await node.admin.create(PODS, pod, namespace="default")
-    status = await node.once(
-        lambda s: s["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerConfigError"
-    )
-    assert status["containerStatuses"][0]["state"]["waiting"]["message"] == "missing value for ANNOTATION"
+    assert (await node.waits("CreateContainerConfigError"))["message"] == "missing value for ANNOTATION"
     change = {"metadata": {"annotations": {"mysubpath": "mypath"}}}
     await node.admin.patch(PODS, "p", change, namespace="default")
     await node.running()
