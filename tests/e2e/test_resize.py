@@ -70,6 +70,24 @@ def test_a_container_gets_more_and_less_cpu_and_more_memory_while_it_runs(cluste
     cluster.wait_gone("grows")
 
 
+def test_an_editor_gives_a_container_higher_limits_while_it_runs(
+    cluster: RealCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cluster.apply(pod("edited", shell("main", SLEEP, resources=SMALL)))
+    (before,) = cluster.wait_ready("edited")
+    script = tmp_path / "script"
+    script.write_text("/^spec:/,/^status:/ {\ns/cpu: 200m/cpu: 400m/\ns/memory: 64Mi/memory: 128Mi/\n}\n")
+    monkeypatch.setitem(cluster.environment, "KUBE_EDITOR", f"sed -i -f {script}")
+    assert cluster.kubectl("edit", "pod", "edited", "--subresource", "resize").out == "pod/edited edited\n"
+    wanted = {"requests": SMALL["requests"], "limits": LARGE["limits"]}
+    after = until(lambda: has(cluster, "edited", wanted), "the pod has the edited limits")
+    assert after["spec"]["containers"][0]["resources"] == wanted
+    assert limits(cluster, after) == {"pod": {(40_000, 128 << 20)}, "container": {(40_000, 128 << 20)}}
+    first, status = before["status"]["containerStatuses"][0], after["status"]["containerStatuses"][0]
+    assert (status["restartCount"], status["containerID"]) == (0, first["containerID"])
+    cluster.wait_gone("edited")
+
+
 def test_what_was_resized_stays_so_when_the_kubelet_starts_again(cluster: RealCluster) -> None:
     cluster.apply(pod("stays", shell("main", SLEEP, resources=SMALL)))
     cluster.wait_ready("stays")
