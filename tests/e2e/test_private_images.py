@@ -51,6 +51,7 @@ async def test_a_pod_with_the_right_secret_gets_its_image(node: Node, registry: 
     await pull(node, image, "s")
     status = await node.running()
     assert status["containerStatuses"][0]["image"] == image
+    await node.told("Started", "Started container main")
     told = dict(await node.events())
     assert told["Pulling"] == f'Pulling image "{image}"'
     assert re.fullmatch(
@@ -69,11 +70,10 @@ async def test_a_pod_with_a_wrong_password_is_told_what_the_registry_says(node: 
         f" {registry.host} failed with status code [manifests 1]: 401 Unauthorized"
     )
     assert await refused(node) == f'Back-off pulling image "{image}": ErrImagePull: {failure}'
-    told = await node.events()
-    assert ("Failed", f'Failed to pull image "{image}": {failure}') in told
-    assert ("Failed", "Error: ErrImagePull") in told
-    assert ("BackOff", f'Back-off pulling image "{image}"') in told
-    assert ("Failed", "Error: ImagePullBackOff") in told
+    await node.told("Failed", f'Failed to pull image "{image}": {failure}')
+    await node.told("Failed", "Error: ErrImagePull")
+    await node.told("BackOff", f'Back-off pulling image "{image}"')
+    await node.told("Failed", "Error: ImagePullBackOff")
 
 
 async def test_a_pod_without_a_secret_gets_nothing(node: Node, registry: Registry) -> None:
@@ -88,8 +88,8 @@ async def test_a_secret_that_is_not_there_is_told_and_one_that_is_there_serves(n
     await make_secret(node, "there", {registry.host: "me"})
     await pull(node, f"{registry.host}/missing/app:1", "absent", "there")
     await node.running()
-    told = "Unable to retrieve some image pull secrets (absent); attempting to pull the image may not succeed."
-    assert ("FailedToRetrieveImagePullSecret", told) in await node.events()
+    said = "Unable to retrieve some image pull secrets (absent); attempting to pull the image may not succeed."
+    await node.told("FailedToRetrieveImagePullSecret", said)
 
 
 async def test_the_secret_may_be_the_service_accounts(node: Node, registry: Registry) -> None:

@@ -115,7 +115,8 @@ def test_a_container_that_says_so_is_restarted_to_get_less_memory(cluster: RealC
     after = until(lambda: has(cluster, "shrinks", SMALL), "the pod has less")
     assert limits(cluster, after) == {"pod": {(20_000, 64 << 20)}, "container": {(20_000, 64 << 20)}}
     assert status_of(cluster, "shrinks")["restartCount"] == 1
-    events = cluster.get("events", "--field-selector", "involvedObject.name=shrinks,reason=Killing")["items"]
+    chosen = ("events", "--field-selector", "involvedObject.name=shrinks,reason=Killing")
+    events = until(lambda: cluster.get(*chosen)["items"], "it is told that the container is killed")
     assert [event["message"] for event in events] == ["Container main resize requires restart"]
     cluster.wait_gone("shrinks")
 

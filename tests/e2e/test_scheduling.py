@@ -41,8 +41,8 @@ def refused(cluster: RealCluster, name: str) -> str:
     """Wait until the scheduler has said that no node takes a pod; return what it says."""
     found = until(lambda: _refusal(cluster, name), f"{name} is told that it cannot be scheduled")
     assert "nodeName" not in cluster.get("pod", name)["spec"]
-    told = cluster.kubectl("get", "events", f"--field-selector=involvedObject.name={name}", "-o", "name").out
-    assert told
+    chosen = ("get", "events", f"--field-selector=involvedObject.name={name}", "-o", "name")
+    until(lambda: cluster.kubectl(*chosen).out, f"an event tells of {name}")
     return str(found["message"])
 
 
