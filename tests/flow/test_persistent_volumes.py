@@ -273,7 +273,7 @@ async def test_other_pods_that_come_and_go_do_not_wake_a_pod_that_waits_for_its_
     await cluster.settle()
     assert [count for reason, _, count in await cluster.events_of("web") if reason == "FailedScheduling"] == [1]
     await make_claim(cluster)
-    await cluster.until(lambda: _is_running(cluster, "web"))
+    await cluster.until_running("web")
 
 
 async def test_what_a_pod_was_promised_is_free_for_others_once_it_is_gone(empty_cluster: Cluster) -> None:
@@ -292,7 +292,7 @@ async def test_what_a_pod_was_promised_is_free_for_others_once_it_is_gone(empty_
     await cluster.rest.delete(PODS, "first", namespace="default", options={"gracePeriodSeconds": 0})
     await cluster.settle()
     held.refused.set()
-    await cluster.until(lambda: _is_running(cluster, "second"))
+    await cluster.until_running("second")
 
 
 class HeldRest(Rest):
