@@ -6,8 +6,8 @@ import pytest
 
 from podbay.api.errors import AlreadyExists
 from podbay.api.resources import PODS
-from podbay.cri.behaviour import Behaviour
 from podbay.cri.fake import Timing
+from podbay.cri.fake.behaviour import Behaviour
 from podbay.cri.runtime import ContainerState
 from tests.flow.cluster import Cluster, pod
 

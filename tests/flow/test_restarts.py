@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from podbay.cri.behaviour import Behaviour
+from podbay.cri.fake.behaviour import Behaviour
 from podbay.cri.runtime import ContainerConfig, ContainerState
 from tests.flow.cluster import Cluster, condition, pod
 

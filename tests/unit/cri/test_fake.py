@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podbay.cri.behaviour import Behaviour, behaviour_of
 from podbay.cri.fake import FakeRuntime, Timing
+from podbay.cri.fake.behaviour import Behaviour, behaviour_of
 from podbay.cri.runtime import ContainerConfig, ContainerState, RuntimeFailure, SandboxConfig
 from podbay.lib.activity import Activity
 from podbay.lib.clock import ManualClock

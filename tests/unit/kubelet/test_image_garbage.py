@@ -42,7 +42,7 @@ class Disk:
 
     def _measure(self, path: Path) -> Filesystem:
         assert path == Path("/")
-        images = sum(image.size_bytes for image in self.runtime._images.values())
+        images = sum(image.size_bytes for image in self.runtime._images.all())
         free = self.capacity_bytes - self.other_bytes - images
         return Filesystem(
             available_bytes=free,
