@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -161,16 +162,21 @@ class RuntimeSuite:
         assert status.finished_at >= status.started_at
         assert status.image_ref.startswith("sha256:") or "@sha256:" in status.image_ref
 
-    async def test_what_runs_can_get_other_limits_and_for_what_has_ended_they_come_too_late(
+    async def test_what_runs_can_get_other_limits_and_what_has_ended_is_only_said_to_have_them(
         self, runtime: Runtime, made: Made
     ) -> None:
         container = await made.container(await made.sandbox("limits"), RUNS)
         limits = LinuxResources(cpu_period_us=100_000, cpu_quota_us=50_000, cpu_shares=512, memory_limit_bytes=64 << 20)
         await runtime.update_resources(container, limits)
+        assert (await runtime.container_status(container)).resources == limits
+        await runtime.update_resources(container, LinuxResources(memory_limit_bytes=96 << 20))
+        more = replace(limits, memory_limit_bytes=96 << 20)
+        assert (await runtime.container_status(container)).resources == more
         await runtime.stop_container(container, 2.0)
         await made.ended(container)
         await runtime.update_resources(container, limits)
-        assert (await runtime.container_status(container)).state is ContainerState.EXITED
+        status = await runtime.container_status(container)
+        assert (status.state, status.resources) == (ContainerState.EXITED, limits)
 
     async def test_what_runs_can_begin_a_new_log_and_what_has_ended_cannot(self, runtime: Runtime, made: Made) -> None:
         container = await made.container(await made.sandbox("logs"), RUNS)
@@ -197,6 +203,23 @@ class RuntimeSuite:
         status = await runtime.container_status(container)
         assert (status.state, status.exit_code, status.reason) == (ContainerState.EXITED, 128, "StartError")
         assert "not found" in status.message and status.started_at == 0 < status.finished_at
+
+    async def test_nothing_is_made_or_started_in_a_sandbox_that_was_stopped(self, runtime: Runtime, made: Made) -> None:
+        key = await made.sandbox("one")
+        container = await made.container(key, RUNS, start=False)
+        await runtime.stop_sandbox(key)
+        with pytest.raises(RuntimeFailure, match=f'sandbox container "{key}" is not running'):
+            await runtime.start_container(container)
+        status = await runtime.container_status(container)
+        assert (status.state, status.exit_code, status.reason) == (ContainerState.EXITED, 128, "StartError")
+        with pytest.raises(RuntimeFailure, match="no running task found") as raised:
+            await made.container(key, RUNS, name="late")
+        assert raised.value.code == "NOT_FOUND"
+
+    async def test_a_status_has_the_whole_path_of_the_log(self, backend: Backend, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("one"), RUNS)
+        status = await runtime.container_status(container)
+        assert status.log_path == f"{backend.log_directory}/one/main-1.log"
 
     async def test_containers_of_one_sandbox_have_names_of_their_own(self, made: Made) -> None:
         key = await made.sandbox("one")
@@ -258,6 +281,16 @@ class RuntimeSuite:
         assert (result.stdout, result.stderr, result.exit_code) == (b"hello world\n", b"", 0)
         assert (await runtime.exec_sync(container, ["sh", "-c", "exit 3"], 0)).exit_code == 3
 
+    async def test_a_command_that_is_not_there_cannot_be_run(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("exec-absent"), RUNS)
+        with pytest.raises(RuntimeFailure, match=r"executable file .*not found"):
+            await runtime.exec_sync(container, ["absent"], 5)
+
+    async def test_no_command_runs_in_a_container_that_was_only_made(self, runtime: Runtime, made: Made) -> None:
+        container = await made.container(await made.sandbox("exec-early"), RUNS, start=False)
+        with pytest.raises(RuntimeFailure, match="CONTAINER_CREATED"):
+            await runtime.exec_sync(container, ["true"], 5)
+
     async def test_no_command_runs_in_a_container_that_has_ended(self, runtime: Runtime, made: Made) -> None:
         container = await made.container(await made.sandbox("exec-ended"), RUNS)
         await runtime.stop_container(container, 1)
@@ -311,6 +344,16 @@ class RuntimeSuite:
         key = await made.sandbox("one")
         await runtime.stop_sandbox(key)
         assert (await events(key)).kind == "exit"
+
+    async def test_the_end_of_a_sandbox_that_is_removed_while_it_runs_is_told(
+        self, runtime: Runtime, made: Made, hear: "Hear"
+    ) -> None:
+        events = await hear()
+        key = await made.sandbox("one")
+        container = await made.container(key, RUNS)
+        await runtime.remove_sandbox(key)
+        assert [(await events(end)).kind for end in (container, key)] == ["exit", "exit"]
+        assert await runtime.sandboxes() == [] and await runtime.containers() == []
 
     @pytest.fixture
     async def hear(self, runtime: Runtime) -> AsyncIterator["Hear"]:

@@ -16,7 +16,7 @@ class FakeBackend:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.image = "docker.io/library/busybox:latest"
-        self.log_directory = ""
+        self.log_directory = "/var/log/pods"
         self.fake = self.runtime = FakeRuntime(self.clock, pullable=())
         self.fake.add_image(self.image)
 
@@ -47,9 +47,15 @@ class TestFakeRuntime(RuntimeSuite):
 
     async def test_a_runtime_that_is_down_answers_nothing(self, backend: FakeBackend) -> None:
         backend.fake.go_down()
-        with pytest.raises(RuntimeFailure) as raised:
-            await backend.fake.sandboxes()
-        assert raised.value.code == "UNAVAILABLE"
+        for call in (
+            backend.fake.sandboxes(),
+            backend.fake.exec_url("c", ["sh"], stdin=False, stdout=True, stderr=True, tty=False),
+            backend.fake.attach_url("c", stdin=False, stdout=True, stderr=True, tty=False),
+            backend.fake.port_forward_url("s", [80]),
+        ):
+            with pytest.raises(RuntimeFailure) as raised:
+                await call
+            assert raised.value.code == "UNAVAILABLE"
 
     async def test_listeners_learn_that_it_came_back(self, backend: FakeBackend, made: Made) -> None:
         stream = backend.fake.events()
@@ -78,6 +84,17 @@ class TestFakeRuntime(RuntimeSuite):
         await runtime.run_sandbox(SandboxConfig(name="a", namespace="n", uid="1"))
         with pytest.raises(RuntimeFailure, match="no IP addresses available"):
             await runtime.run_sandbox(SandboxConfig(name="b", namespace="n", uid="2"))
+
+    async def test_a_sandbox_whose_process_died_keeps_its_address_until_it_is_stopped(self) -> None:
+        runtime = FakeRuntime(ManualClock(), pod_cidr="10.1.0.0/30")
+        key = await runtime.run_sandbox(SandboxConfig(name="a", namespace="n", uid="1"))
+        runtime.end_sandbox(key)
+        assert (await runtime.sandbox_status(key)).ips == ("10.1.0.2",)
+        with pytest.raises(RuntimeFailure, match="no IP addresses available"):
+            await runtime.run_sandbox(SandboxConfig(name="b", namespace="n", uid="2"))
+        await runtime.stop_sandbox(key)
+        assert (await runtime.sandbox_status(key)).ips == ()
+        await runtime.run_sandbox(SandboxConfig(name="b", namespace="n", uid="2"))
 
 
 @pytest.mark.parametrize(

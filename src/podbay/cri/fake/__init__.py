@@ -73,7 +73,6 @@ class FakeRuntime:
         self.private: dict[str, tuple[PullCredentials, ...]] = {}  # registry or registry/path -> who may pull
         self.handlers: tuple[RuntimeHandler, ...] = ()
         self.knows_stop_signals = False
-        self.written: dict[str, WritableLayer] = {}  # by container's id
         self.calls = self._connection.calls
         self.tried: list[tuple[str, PullCredentials | None]] = []
         self.updated: list[tuple[str, LinuxResources]] = []  # container's id, its new limits
@@ -95,12 +94,8 @@ class FakeRuntime:
     async def stop_sandbox(self, sandbox_id: str) -> None:
         """Stop a sandbox and kill what runs in it."""
         await self._called("stop_sandbox")
-        sandbox = self._sandboxes.find(sandbox_id)
-        if sandbox is None:
-            return
         self._containers.kill_all(sandbox_id)
-        if sandbox.ready:
-            self._sandboxes.end(sandbox_id)
+        self._sandboxes.stop(sandbox_id)
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         """Remove a sandbox with its containers."""
@@ -124,16 +119,26 @@ class FakeRuntime:
         owner = self._sandboxes.find(sandbox_id)
         if owner is None:
             raise RuntimeFailure("NOT_FOUND", f'failed to find sandbox id "{sandbox_id}": not found')
+        if not owner.ready:
+            problem = f"no running task found: task {sandbox_id} not found: not found"
+            raise RuntimeFailure("NOT_FOUND", f"failed to get sandbox container task: {problem}")
         image = self._images.find(config.image)
         if image is None:
             raise RuntimeFailure("NOT_FOUND", f'failed to resolve image "{config.image}": not found')
-        stop_signal = config.stop_signal if self.knows_stop_signals else ""
-        return self._containers.make(owner, config, image, self.behaviour, stop_signal)
+        return self._containers.make(
+            owner,
+            config,
+            image,
+            self.behaviour,
+            log_path=f"{sandbox.log_directory}/{config.log_path}" if sandbox.log_directory and config.log_path else "",
+            stop_signal=config.stop_signal if self.knows_stop_signals else "",
+        )
 
     async def start_container(self, container_id: str) -> None:
         """Start a container's life."""
         await self._called("start_container", self.timing.start_s)
-        self._containers.start(container_id)
+        owner = self._sandboxes.status(self._containers.status(container_id).sandbox_id)
+        self._containers.start(container_id, is_sandbox_ready=owner.ready)
 
     async def stop_container(self, container_id: str, grace_s: float) -> None:
         """Ask a container to end, and kill it after the grace period."""
@@ -141,16 +146,16 @@ class FakeRuntime:
         await self._containers.stop(container_id, grace_s)
 
     async def update_resources(self, container_id: str, resources: LinuxResources) -> None:
-        """Remember the limits that a container has got; one that has ended gets none, and nobody is told."""
+        """Give a container other limits; one that has ended gets none, and nobody is told."""
         await self._called("update_resources")
-        if self._containers.status(container_id).state is ContainerState.EXITED:
-            return
-        self.updated.append((container_id, resources))
+        if self._containers.limit(container_id, resources).state is not ContainerState.EXITED:
+            self.updated.append((container_id, resources))
 
     async def reopen_log(self, container_id: str) -> None:
         """Begin a new log, as far as a container that only pretends has one."""
         await self._called("reopen_log")
-        self._containers.running(container_id)
+        if self._containers.status(container_id).state is not ContainerState.RUNNING:
+            raise RuntimeFailure("UNKNOWN", "container is not running")
         self.reopened.append(container_id)
 
     async def remove_container(self, container_id: str) -> None:
@@ -190,10 +195,10 @@ class FakeRuntime:
         self._images.remove(name)
 
     async def writable_layers(self) -> dict[str, WritableLayer]:
-        """Return that containers have written nothing but what a test has them have."""
+        """Return that containers have written nothing."""
         await self._called("writable_layers")
         running = [view.id for view in self._containers.listed(None) if view.state is ContainerState.RUNNING]
-        return {key: self.written.get(key, WritableLayer(used_bytes=0, used_inodes=0)) for key in running}
+        return {key: WritableLayer(used_bytes=0, used_inodes=0) for key in running}
 
     async def image_filesystem(self) -> ImageFilesystem | None:
         """Return that images are nowhere and take what they are."""
@@ -212,17 +217,21 @@ class FakeRuntime:
         self, container_id: str, command: Sequence[str], *, stdin: bool, stdout: bool, stderr: bool, tty: bool
     ) -> str:
         """Refuse: nothing runs that could be talked to."""
+        await self._called("exec_url")
         self._containers.running(container_id)
         raise RuntimeFailure("UNIMPLEMENTED", "a simulated container has no streams")
 
     async def attach_url(self, container_id: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool) -> str:
         """Refuse: nothing runs that could be talked to."""
+        await self._called("attach_url")
         self._containers.running(container_id)
         raise RuntimeFailure("UNIMPLEMENTED", "a simulated container has no streams")
 
     async def port_forward_url(self, sandbox_id: str, ports: Sequence[int]) -> str:
         """Refuse: nothing listens."""
-        await self.sandbox_status(sandbox_id)
+        await self._called("port_forward_url")
+        if not self._sandboxes.status(sandbox_id).ready:
+            raise RuntimeFailure("UNKNOWN", "sandbox container is not running")
         raise RuntimeFailure("UNIMPLEMENTED", "a simulated sandbox has no streams")
 
     def events(self) -> AsyncIterator[RuntimeEvent]:

@@ -7,18 +7,28 @@ Invariant: a container goes from created to running to exited, and never back; i
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from podbay.cri.fake.behaviour import Behaviour
 from podbay.cri.fake.connection import Connection
 from podbay.cri.fake.metadata import has, new_id, now_ns
-from podbay.cri.runtime import Container, ContainerConfig, ContainerState, Image, RuntimeEvent, RuntimeFailure, Sandbox
+from podbay.cri.runtime import (
+    Container,
+    ContainerConfig,
+    ContainerState,
+    Image,
+    LinuxResources,
+    RuntimeEvent,
+    RuntimeFailure,
+    Sandbox,
+)
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
 
 _UNLISTED: Final[Mapping[str, Any]] = {
     "started_at": 0, "finished_at": 0, "exit_code": 0, "reason": "", "message": "", "log_path": "", "stop_signal": "",
+    "resources": None,
 }  # fmt: skip
 
 
@@ -47,6 +57,8 @@ class Containers:
         config: ContainerConfig,
         image: Image,
         behaviour: Callable[[ContainerConfig], Behaviour],
+        *,
+        log_path: str,
         stop_signal: str,
     ) -> str:
         """Make a container; return its id. Raises RuntimeFailure."""
@@ -70,23 +82,25 @@ class Containers:
                 image_ref=image.id,
                 labels=dict(config.labels),
                 annotations=dict(config.annotations),
-                log_path=config.log_path,
+                log_path=log_path,
                 stop_signal=stop_signal,
+                resources=config.resources,
             ),
             behaviour(config),
         )
         self.configs[key] = config
         return key
 
-    def start(self, container_id: str) -> None:
+    def start(self, container_id: str, *, is_sandbox_ready: bool) -> None:
         """Start a container's life. Raises RuntimeFailure."""
         held = self._held(container_id)
         if held.view.state is not ContainerState.CREATED:
-            state = f"CONTAINER_{held.view.state.name}"
-            raise RuntimeFailure(
-                "UNKNOWN", f'failed to start container "{container_id}": container is in {state} state'
-            )
-        if held.behaviour.start_error:
+            problem = f'failed to set starting state for container "{container_id}": {_in_state(held.view)}'
+            raise RuntimeFailure("UNKNOWN", problem)
+        problem = held.behaviour.start_error
+        if not is_sandbox_ready:
+            problem = f'sandbox container "{held.view.sandbox_id}" is not running'
+        if problem:
             held.view = replace(
                 held.view,
                 state=ContainerState.EXITED,
@@ -94,10 +108,10 @@ class Containers:
                 finished_at=now_ns(self._clock),
                 exit_code=128,
                 reason="StartError",
-                message=held.behaviour.start_error,
+                message=problem,
             )
             held.ended.set()
-            raise RuntimeFailure("UNKNOWN", held.behaviour.start_error)
+            raise RuntimeFailure("UNKNOWN", problem)
         held.view = replace(held.view, state=ContainerState.RUNNING, started_at=now_ns(self._clock))
         if held.behaviour.runs_s is not None:
             self._end_later(held, held.behaviour.runs_s, held.behaviour.exit_code)
@@ -138,8 +152,15 @@ class Containers:
         """Return a container that runs. Raises RuntimeFailure."""
         view = self._held(container_id).view
         if view.state is not ContainerState.RUNNING:
-            raise RuntimeFailure("UNKNOWN", "container is in CONTAINER_EXITED state")
+            raise RuntimeFailure("UNKNOWN", _in_state(view))
         return view
+
+    def limit(self, container_id: str, resources: LinuxResources) -> Container:
+        """Have a container said to have other limits, where they are not 0. Raises RuntimeFailure."""
+        held = self._held(container_id)
+        given = {name: value for name, value in asdict(resources).items() if value}
+        held.view = replace(held.view, resources=replace(held.view.resources or LinuxResources(), **given))
+        return held.view
 
     def listed(self, labels: Mapping[str, str] | None) -> list[Container]:
         """Return the containers that have these labels as a list has them: without times, exit codes and reasons."""
@@ -200,3 +221,7 @@ class Containers:
 
     def _of_sandbox(self, sandbox_id: str) -> list[_Held]:
         return [held for held in self._containers.values() if held.view.sandbox_id == sandbox_id]
+
+
+def _in_state(view: Container) -> str:
+    return f"container is in CONTAINER_{view.state.name} state"

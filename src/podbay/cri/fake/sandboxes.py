@@ -68,9 +68,17 @@ class Sandboxes:
         """Return the sandboxes that have these labels, without addresses, as a list has them."""
         return [replace(s, ips=()) for s in self._sandboxes.values() if has(s.labels, labels)]
 
+    def stop(self, sandbox_id: str) -> None:
+        """Stop a sandbox if it is there, and free its address."""
+        if sandbox_id not in self._sandboxes:
+            return
+        if self._sandboxes[sandbox_id].ready:
+            self.end(sandbox_id)
+        self._sandboxes[sandbox_id] = replace(self._sandboxes[sandbox_id], ips=())
+
     def end(self, sandbox_id: str) -> None:
-        """End a sandbox's own process, and tell it."""
-        self._sandboxes[sandbox_id] = replace(self._sandboxes[sandbox_id], ready=False, ips=())
+        """End a sandbox's own process, and tell it; the address stays taken until the sandbox is stopped."""
+        self._sandboxes[sandbox_id] = replace(self._sandboxes[sandbox_id], ready=False)
         self._connection.tell(RuntimeEvent(kind="exit", id=sandbox_id, exit_code=137, at=now_ns(self._clock)))
 
     def end_all_unheard(self) -> None:
@@ -78,7 +86,8 @@ class Sandboxes:
         self._sandboxes = {key: replace(s, ready=False, ips=()) for key, s in self._sandboxes.items()}
 
     def remove(self, sandbox_id: str) -> None:
-        """Remove a sandbox if it is there."""
+        """Remove a sandbox if it is there, stopping it."""
+        self.stop(sandbox_id)
         self._sandboxes.pop(sandbox_id, None)
 
     def _free_address(self) -> str:
