@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             section: Section = importlib.import_module(f"bench.figures.{name}").measure(effort)
         except (BenchError, OSError, TimeoutError, RuntimeError) as error:
-            sys.stderr.write(f"error: {name}: {error}\n")
+            sys.stderr.write(f"error: {name}: {str(error) or type(error).__name__}\n")
             failed = True
             continue
         print(markdown(section))

@@ -22,9 +22,10 @@ MANIFEST: Final = ROOT / "bench" / "kubia.yaml"
 class PodWatch:
     """See the module."""
 
-    def __init__(self, asking: Connection, watching: Connection) -> None:
+    def __init__(self, asking: Connection, watching: Connection, *, patience_s: float = _PATIENCE_S) -> None:
         self._asking = asking
         self._watching = watching
+        self._patience_s = patience_s
         self._rest = b""
         self._first: dict[tuple[str, str], float] = {}
         self._news = asyncio.Event()
@@ -51,11 +52,15 @@ class PodWatch:
             raise BenchError(f"delete pod: {status} {body.decode()}")
 
     async def first(self, uid: str, what: str) -> float:
-        """Return when a pod was first seen in a phase, or ``DELETED``. Raises TimeoutError."""
-        async with asyncio.timeout(_PATIENCE_S):
-            while (uid, what) not in self._first:
-                self._news.clear()
-                await self._news.wait()
+        """Return when a pod was first seen in a phase, or ``DELETED``. Raises BenchError."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while (uid, what) not in self._first:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            seen = ", ".join(phase for key, phase in self._first if key == uid) or "nothing"
+            raise BenchError(f"pod {uid} was not {what} after {self._patience_s:.0f} s: seen {seen}") from None
         return self._first[uid, what]
 
     def _came(self, data: bytes, now: float) -> None:

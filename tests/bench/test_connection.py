@@ -1,32 +1,7 @@
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 from bench.connection import open_connection, request
-
-
-@contextlib.asynccontextmanager
-async def serving(*pieces: bytes) -> AsyncIterator[int]:
-    """Answer every request with pieces, each written by itself; give the port."""
-    over = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                for piece in pieces:
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(0)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-            over.set()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        await over.wait()
+from tests.bench.serving import serving
 
 
 async def test_an_answer_in_pieces_is_put_together_and_the_connection_used_again() -> None:

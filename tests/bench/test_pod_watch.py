@@ -1,0 +1,23 @@
+from typing import Final
+
+import pytest
+
+from bench.cluster import BenchError
+from bench.connection import open_connection
+from bench.pod_watch import PodWatch
+from tests.bench.serving import serving
+
+_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+_PENDING: Final = b'{"type":"ADDED","object":{"metadata":{"uid":"u"},"status":{"phase":"Pending"}}}\n'
+
+
+async def test_a_pod_that_does_not_come_so_far_is_told_with_what_was_seen_of_it() -> None:
+    async with serving(_HEAD, b"%x\r\n%s\r\n" % (len(_PENDING), _PENDING)) as port:
+        connection = await open_connection(port, None)
+        watch = PodWatch(connection, connection)
+        await watch.start()
+        assert await watch.first("u", "Pending") > 0
+        impatient = PodWatch(connection, connection, patience_s=0)
+        with pytest.raises(BenchError, match="pod u was not Running after 0 s: seen nothing"):
+            await impatient.first("u", "Running")
+        connection.close()
