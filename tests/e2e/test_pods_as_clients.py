@@ -1,14 +1,20 @@
 """Pods that use the API: what they find in their environment and their token, and what they may do with it."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from tests.e2e.harness import RealCluster
+from tests.e2e.harness import RealCluster, until
 from tests.e2e.python_image import PYTHON, build_python
+
+OPERATOR: Final = Path(__file__).with_name("kopf_operator.py")
+FINALIZER: Final = "kopf.zalando.org/KopfFinalizerMarker"
 
 LIST = """
 from kubernetes import client, config
@@ -19,9 +25,9 @@ print(sorted(pod.metadata.name for pod in client.CoreV1Api().list_namespaced_pod
 
 @pytest.fixture(scope="module")
 def python(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the name of an image with Python and the official client."""
+    """Give the name of an image with Python, the official client and kopf."""
     archive = tmp_path_factory.mktemp("images") / "python.tar"
-    build_python(archive, ["kubernetes"])
+    build_python(archive, ["kubernetes", "kopf"])
     cluster.podbay("image", "import", str(archive), "--name", cluster.name)
     return PYTHON
 
@@ -100,3 +106,123 @@ def test_a_pod_may_do_what_its_account_may_and_no_more(cluster: RealCluster, pyt
         )
     finally:
         cluster.wait_gone("refused")
+
+
+@contextmanager
+def operator(cluster: RealCluster, image: str, policies: Path, *scope: str, namespace: str) -> Iterator[None]:
+    """Run the operator as an account that may do what it needs in a namespace (or in ``*``) and no more."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "operator"}}
+    code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "operator-code"}}
+    policies.write_text(
+        "\n".join(
+            [
+                policy("operator", readonly=True, resource="namespaces"),
+                policy("operator", namespace=namespace, resource="configmaps"),
+                policy("operator", namespace=namespace, resource="events"),
+            ]
+        )
+    )
+    arguments = ["-m", "kopf", "run", "--standalone", "--liveness=http://0.0.0.0:8080/healthz", *scope]
+    runner = runs(
+        "operator",
+        image,
+        *arguments,
+        f"/operator/{OPERATOR.name}",
+        serviceAccountName="operator",
+        securityContext={"runAsNonRoot": True, "runAsUser": 65534, "runAsGroup": 65534},
+        volumes=[{"name": "code", "configMap": {"name": "operator-code"}}],
+    )
+    runner["spec"]["containers"][0] |= {
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "code", "mountPath": "/operator"}],
+    }
+    cluster.apply(account, code | {"data": {OPERATOR.name: OPERATOR.read_text()}}, runner)
+    try:
+        cluster.wait_ready("operator")
+        yield
+    finally:
+        cluster.wait_gone("operator")
+        cluster.kubectl("delete", "serviceaccount/operator", "configmap/operator-code")
+
+
+@pytest.fixture
+def elsewhere(cluster: RealCluster) -> Iterator[str]:
+    """Give a namespace that is not the operator's own."""
+    cluster.kubectl("create", "namespace", "elsewhere")
+    yield "elsewhere"
+    cluster.kubectl("delete", "namespace", "elsewhere")
+
+
+def greetable(cluster: RealCluster, namespace: str) -> None:
+    metadata = {"name": "friend", "namespace": namespace, "labels": {"greet": "yes"}}
+    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mood": "sad"}})
+
+
+def friend(cluster: RealCluster, namespace: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.get("configmap", "friend", "-n", namespace)
+    return found
+
+
+def said_of_friend(cluster: RealCluster, namespace: str) -> list[tuple[str, str, str]]:
+    events = cluster.get("events", "-n", namespace, "--field-selector=involvedObject.name=friend")["items"]
+    return sorted((event["reason"], event["message"], event["source"]["component"]) for event in events)
+
+
+def test_a_kopf_operator_handles_one_namespace_from_a_pod(
+    cluster: RealCluster, python: str, policies: Path, elsewhere: str
+) -> None:
+    with operator(cluster, python, policies, "-n", "default", namespace="default"):
+        greetable(cluster, elsewhere)
+        handles_friend(cluster, "default")
+        assert "annotations" not in (untouched := friend(cluster, elsewhere)["metadata"])
+        assert "finalizers" not in untouched
+
+
+def test_a_kopf_operator_handles_all_namespaces_from_a_pod(
+    cluster: RealCluster, python: str, policies: Path, elsewhere: str
+) -> None:
+    with operator(cluster, python, policies, "-A", namespace="*"):
+        for namespace in ("default", elsewhere):
+            handles_friend(cluster, namespace)
+
+
+def handles_friend(cluster: RealCluster, namespace: str) -> None:
+    """Let a config map live and die, and see kopf's handlers at work on it."""
+    greetable(cluster, namespace)
+    greeted = until(
+        lambda: (found := friend(cluster, namespace))["data"].get("answer") and found, f"greeted in {namespace}"
+    )
+    assert greeted["data"] == {"mood": "sad", "greeting": "Hello, friend!", "answer": "sad, too"}
+    assert greeted["metadata"]["finalizers"] == [FINALIZER]
+    changes(cluster, namespace, "glad")
+    cluster.kubectl("delete", "configmap", "friend", "-n", namespace, "--timeout=40s")
+    told = [("Greeted", "friend was greeted", "kopf"), ("Parted", "friend was let go", "kopf")]
+    until(lambda: said_of_friend(cluster, namespace) == told, "the operator's events are there")
+
+
+def changes(cluster: RealCluster, namespace: str, mood: str) -> None:
+    cluster.kubectl("patch", "configmap", "friend", "-n", namespace, "-p", json.dumps({"data": {"mood": mood}}))
+    until(lambda: friend(cluster, namespace)["data"]["answer"] == f"{mood}, too", "the change is answered")
+
+
+def test_a_kopf_operator_outlives_the_api_server_and_leaves_in_order(
+    cluster: RealCluster, python: str, policies: Path
+) -> None:
+    with operator(cluster, python, policies, "-n", "default", namespace="default"):
+        greetable(cluster, "default")
+        until(lambda: "answer" in friend(cluster, "default")["data"], "greeted")
+        os.kill(cluster.pid("server.pid"), signal.SIGKILL)
+        cluster.up()
+        changes(cluster, "default", "glad")
+        assert cluster.get("pod", "operator")["status"]["containerStatuses"][0]["restartCount"] == 0
+        cluster.kubectl("delete", "configmap", "friend", "--timeout=40s")
+        # A finalizer holds the pod, so that what became of it can still be read.
+        cluster.kubectl(
+            "patch", "pod", "operator", "-p", json.dumps({"metadata": {"finalizers": ["example.com/held"]}})
+        )
+        try:
+            cluster.kubectl("delete", "pod", "operator", "--grace-period=30", "--wait=false")
+            cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/operator", "--timeout=30s")
+            assert "Leaving in order." in cluster.kubectl("logs", "operator").out
+        finally:
+            cluster.kubectl("patch", "pod", "operator", "-p", '{"metadata": {"finalizers": null}}')
