@@ -163,8 +163,10 @@ def friend(cluster: RealCluster, namespace: str) -> dict[str, Any]:
     return found
 
 
-def said_of_friend(cluster: RealCluster, namespace: str) -> list[tuple[str, str, str]]:
-    events = cluster.get("events", "-n", namespace, "--field-selector=involvedObject.name=friend")["items"]
+def told_of(cluster: RealCluster, made: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what the events on an object say, and who posted them."""
+    chosen = f"--field-selector=involvedObject.uid={made['metadata']['uid']}"
+    events = cluster.get("events", "-n", made["metadata"]["namespace"], chosen)["items"]
     return sorted((event["reason"], event["message"], event["source"]["component"]) for event in events)
 
 
@@ -197,7 +199,7 @@ def handles_friend(cluster: RealCluster, namespace: str) -> None:
     changes(cluster, namespace, "glad")
     cluster.kubectl("delete", "configmap", "friend", "-n", namespace, "--timeout=40s")
     told = [("Greeted", "friend was greeted", "kopf"), ("Parted", "friend was let go", "kopf")]
-    until(lambda: said_of_friend(cluster, namespace) == told, "the operator's events are there")
+    until(lambda: told_of(cluster, greeted) == told, "the operator's events are there")
 
 
 def changes(cluster: RealCluster, namespace: str, mood: str) -> None:
