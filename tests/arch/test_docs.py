@@ -176,7 +176,7 @@ def test_the_help_tells_every_command_of_ours() -> None:
 
 def test_the_pages_about_pods_have_the_same_transcripts_in_both_languages() -> None:
     blocks = [
-        re.findall(r"```console\n(.*?)```", (ROOT / "docs" / name).read_text("utf-8"), re.DOTALL)
+        re.findall(r"```\w+\n(.*?)```", (ROOT / "docs" / name).read_text("utf-8"), re.DOTALL)
         for name in ("pods.md", "pods.zh-CN.md")
     ]
     assert blocks[0] and blocks[0] == blocks[1]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e.harness import RealCluster, until
+from tests.e2e.harness import ROOT, RealCluster, until
 from tests.e2e.python_image import PYTHON, build_python
 
 OPERATOR: Final = Path(__file__).with_name("kopf_operator.py")
@@ -108,20 +108,18 @@ def test_a_pod_may_do_what_its_account_may_and_no_more(cluster: RealCluster, pyt
         cluster.wait_gone("refused")
 
 
+def the_pages_policies() -> str:
+    """Return what the page about pods lets an operator do."""
+    _, _, page = (ROOT / "docs" / "pods.md").read_text("utf-8").partition("\n## Pods that use the API\n")
+    return page.partition("```json\n")[2].partition("```")[0]
+
+
 @contextmanager
 def operator(cluster: RealCluster, image: str, policies: Path, *scope: str, namespace: str) -> Iterator[None]:
-    """Run the operator as an account that may do what it needs in a namespace (or in ``*``) and no more."""
+    """Run the operator as an account that may do what the page says in a namespace (or in ``*``), and no more."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "operator"}}
     code = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "operator-code"}}
-    policies.write_text(
-        "\n".join(
-            [
-                policy("operator", readonly=True, resource="namespaces"),
-                policy("operator", namespace=namespace, resource="configmaps"),
-                policy("operator", namespace=namespace, resource="events"),
-            ]
-        )
-    )
+    policies.write_text(the_pages_policies().replace('"namespace": "default"', f'"namespace": "{namespace}"'))
     arguments = ["-m", "kopf", "run", "--standalone", "--liveness=http://0.0.0.0:8080/healthz", *scope]
     runner = runs(
         "operator",
@@ -143,6 +141,10 @@ def operator(cluster: RealCluster, image: str, policies: Path, *scope: str, name
     finally:
         cluster.wait_gone("operator")
         cluster.kubectl("delete", "serviceaccount/operator", "configmap/operator-code")
+        for left in cluster.get("configmaps", "-A", "-l", "greet=yes")["items"]:
+            named = ("configmap", "friend", "-n", left["metadata"]["namespace"])
+            cluster.kubectl("patch", *named, "-p", '{"metadata": {"finalizers": null}}')
+            cluster.kubectl("delete", *named)
 
 
 @pytest.fixture
@@ -200,6 +202,8 @@ def handles_friend(cluster: RealCluster, namespace: str) -> None:
     cluster.kubectl("delete", "configmap", "friend", "-n", namespace, "--timeout=40s")
     told = [("Greeted", "friend was greeted", "kopf"), ("Parted", "friend was let go", "kopf")]
     until(lambda: told_of(cluster, greeted) == told, "the operator's events are there")
+    troubles = [line for line in cluster.kubectl("logs", "operator").out.splitlines() if "[INFO" not in line]
+    assert troubles == [], "kopf complains of nothing"
 
 
 def changes(cluster: RealCluster, namespace: str, mood: str) -> None:
