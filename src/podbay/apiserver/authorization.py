@@ -23,6 +23,8 @@ _READ: Final = ("get", "list", "watch")
 _PUBLIC: Final = ("/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz")
 NODE_PREFIX: Final = "system:node:"
 REGISTRY_PATH: Final = "/v2"
+_DECISION: Final = "authorization.k8s.io/decision"
+_REASON: Final = "authorization.k8s.io/reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,39 +120,43 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
 }
 
 
+def _to_nobody(key: str, value: str) -> None:
+    """Note nothing: nobody writes down what was decided."""
+
+
 def authorize(
     identity: Identity,
     info: RequestInfo,
     pods_of_node: PodsOfNode,
     volume_named: VolumeNamed,
     policies: Callable[[], Iterable[Policy]],
+    annotate: Callable[[str, str], None] = _to_nobody,
 ) -> None:
-    """Return if the identity may do it. Raises Forbidden."""
-    try:
-        _check(identity, info, pods_of_node, volume_named)
-    except Forbidden:
-        if not any(policy.allows(identity, info) for policy in policies()):
-            raise
+    """Return if the identity may do it, and have the decision noted. Raises Forbidden."""
+    reason = _refusal(identity, info, pods_of_node, volume_named)
+    is_allowed = reason is None or any(policy.allows(identity, info) for policy in policies())
+    annotate(_DECISION, "allow" if is_allowed else "forbid")
+    annotate(_REASON, "" if is_allowed else reason or "")
+    if not is_allowed:
+        raise _forbidden(identity, info, reason or "")
 
 
-def _check(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode, volume_named: VolumeNamed) -> None:
-    """Return if the fixed table lets the identity do it. Raises Forbidden."""
+def _refusal(identity: Identity, info: RequestInfo, pods_of_node: PodsOfNode, volume_named: VolumeNamed) -> str | None:
+    """Return None if the fixed table lets the identity do it, else why not, as far as there is more to say."""
     if "system:masters" in identity.groups:
-        return
+        return None
     if not info.is_resource:
         if info.verb in ("get", "head") and any(info.path == p or info.path.startswith(f"{p}/") for p in _PUBLIC):
-            return
+            return None
         if info.verb in ("get", "head") and "system:nodes" in identity.groups and _is_registry(info.path):
-            return
+            return None
         if info.verb in ("get", "head") and "system:serviceaccounts" in identity.groups and _is_issuer(info.path):
-            return
-        raise Forbidden(f'forbidden: User "{identity.user}" cannot {info.verb} path "{info.path}"')
+            return None
+        return ""
     if any(rule.allows(info) for rule in (_OF_ANYBODY, *_OF_USER.get(identity.user, ()))):
-        return
+        return None
     node = node_name(identity)
-    reason = node_refusal(node, info, pods_of_node, volume_named) if node else ""
-    if reason is not None:
-        raise _forbidden(identity, info, reason)
+    return node_refusal(node, info, pods_of_node, volume_named) if node else ""
 
 
 def node_name(identity: Identity) -> str:
@@ -168,6 +174,8 @@ def _is_issuer(path: str) -> bool:
 
 
 def _forbidden(identity: Identity, info: RequestInfo, reason: str) -> Forbidden:
+    if not info.is_resource:
+        return Forbidden(f'forbidden: User "{identity.user}" cannot {info.verb} path "{info.path}"')
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     qualified = f"{info.resource}.{info.group}" if info.group else info.resource
     name = info.subject_name

@@ -1,5 +1,5 @@
 """What an API server is told: who may come in by token, which version it says it is, how to reach kubelets,
-which certificate its clients trust.
+which certificate its clients trust, and what is written of requests.
 
 Made by ``standalone`` and by tests.
 """
@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from podbay.apiserver.audit.record import Auditor
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.policies import Policy
 from podbay.apiserver.tokens.keys import SigningKey
@@ -30,3 +31,4 @@ class ApiServerConfig:
     root_ca: str = ""
     token_key: SigningKey | None = None
     registry: Handler | None = None
+    auditor: Auditor | None = None

@@ -1,26 +1,28 @@
 """The admission of pods by their namespace's standards: refused where they are enforced, told of where they warn.
 
 Takes a valid object that is about to be stored; gives warnings, or raises Forbidden, or Invalid for a namespace whose
-labels mean nothing, all in upstream's words. There is no audit log: what ``audit`` asks for is written nowhere.
+labels mean nothing, all in upstream's words. What
+``audit`` asks for, and which standard was enforced, goes to the audit log as annotations.
 Invariant: a pod that is there is left alone, whatever its namespace asks for later; only a container that is new or has
 another image is looked at again.
 Source: https://kubernetes.io/docs/concepts/security/pod-security-admission/
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from podbay.api import resources
 from podbay.api.errors import Forbidden
 from podbay.api.pod_containers import each_container
-from podbay.api.pod_security import Policy, Standard, label_causes, policy_of, reasons, violations
+from podbay.api.pod_security import PREFIX, Standard, label_causes, policy_of, reasons, violations
 from podbay.api.resources import Resource
 from podbay.api.validation import invalid_object
 from podbay.apiserver.storage.objects import Objects
 from podbay.lib.clock import Clock
 
 Object = Mapping[str, Any]
+Annotate = Callable[[str, str], None]
 
 _MOST_PODS: Final = 3000
 _PATIENCE_S: Final = 1.0  # for the pods of one namespace
@@ -28,25 +30,51 @@ _AT_ONCE: Final = 50  # pods, before others have their turn
 
 
 async def admit_pod_security(
-    objects: Objects, clock: Clock, resource: Resource, new: Object, old: Object | None
+    objects: Objects, clock: Clock, resource: Resource, new: Object, old: Object | None, annotate: Annotate
 ) -> list[str]:
-    """Return the warnings of a new or changed object. Raises Forbidden, Invalid."""
+    """Return the warnings of a new or changed object, and have noted how it was judged. Raises Forbidden, Invalid."""
     if resource is resources.NAMESPACES:
         return await _admit_namespace(objects, clock, new, old)
-    if resource is resources.PODS and (old is None or _is_significant(new["spec"], old["spec"])):
-        policy = await _policy(objects, new["metadata"]["namespace"])
-        _enforce(policy.enforce, new)
-        return _warn(policy.warn, new["metadata"], new["spec"])
+    if resource is resources.PODS:
+        labels = await _labels(objects, new["metadata"]["namespace"])
+        policy, problem = policy_of(labels), _problem(labels)
+        if not problem and policy.asks_nothing:
+            annotate(f"{PREFIX}enforce-policy", str(Standard()))
+        elif old is None or _is_significant(new["spec"], old["spec"]):
+            _note_problem(problem, annotate)
+            annotate(f"{PREFIX}enforce-policy", str(policy.enforce))
+            _audit(policy.audit, new["metadata"], new["spec"], annotate)
+            _enforce(policy.enforce, new)
+            return _warn(policy.warn, new["metadata"], new["spec"])
     if resource is resources.POD_TEMPLATES:
         template = new["template"]
-        policy = await _policy(objects, new["metadata"]["namespace"])
+        labels = await _labels(objects, new["metadata"]["namespace"])
+        policy, problem = policy_of(labels), _problem(labels)
+        _note_problem(problem, annotate)
+        _audit(policy.audit, template["metadata"], template["spec"], annotate)
         return _warn(policy.warn, template["metadata"], template["spec"])
     return []
 
 
-async def _policy(objects: Objects, namespace: str) -> Policy:
-    """Return what a namespace asks for. The cache is fresh: it was asked for the namespace, or for the old object."""
-    return policy_of((await objects.get(resources.NAMESPACES, "", namespace, resource_version="0")).labels)
+async def _labels(objects: Objects, namespace: str) -> Mapping[str, str]:
+    """Return a namespace's labels. The cache is fresh: it was asked for the namespace, or for the old object."""
+    return (await objects.get(resources.NAMESPACES, "", namespace, resource_version="0")).labels
+
+
+def _problem(labels: Mapping[str, str]) -> str:
+    """Return what is wrong with the labels of a namespace that was there before they were looked at."""
+    texts = [f"{cause.field}: {cause.message}" for cause in label_causes(labels)]
+    return f"[{', '.join(texts)}]" if len(texts) > 1 else "".join(texts)
+
+
+def _note_problem(problem: str, annotate: Annotate) -> None:
+    if problem:
+        annotate(f"{PREFIX}error", f"Failed to parse policy: {problem}")
+
+
+def _audit(standard: Standard, metadata: Object, spec: Object, annotate: Annotate) -> None:
+    for would in _warn(standard, metadata, spec):
+        annotate(f"{PREFIX}audit-violations", would)
 
 
 def _enforce(standard: Standard, pod: Object) -> None:

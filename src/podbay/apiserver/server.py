@@ -19,12 +19,14 @@ from podbay.api.errors import (
     NotFound,
     ServiceUnavailable,
     StatusError,
+    Unauthorized,
 )
 from podbay.api.local_path import default_storage_class
 from podbay.api.names import path_segment_problems
 from podbay.api.priority import system_classes
 from podbay.api.resources import Resource, Subresource
 from podbay.apiserver import documents, health
+from podbay.apiserver.audit.record import UNRECORDED, Record
 from podbay.apiserver.authorization import REGISTRY_PATH, authorize
 from podbay.apiserver.bodies import patch_type
 from podbay.apiserver.config import ApiServerConfig
@@ -119,23 +121,31 @@ class ApiServer:
         self.metrics.began(info)
         self._answering += 1
         self._idle.clear()
+        auditor = self._config.auditor
+        record = auditor.record(request, info) if auditor is not None else UNRECORDED
+        unforeseen: Exception | None = None
         response = Response(status=499)  # what is counted if the client goes away meanwhile
         try:
             with self._activity.working("request"):
-                response = await self._answer(request, info)
+                response = await self._answer(request, info, record)
         except StatusError as error:
             response = _failure(error)
         except StoreError as error:
             response = _failure(ServiceUnavailable(str(error)))
-        except Exception:
+        except Exception as error:
             _log.exception("%s %s", request.method, info.path)
+            unforeseen = error
             response = _failure(InternalError("Internal error occurred: see the server's log"))
+        except BaseException:
+            record.abandoned()
+            raise
         finally:
             self._answering -= 1
             if not self._answering:
                 self._idle.set()
             streams = response.stream is not None or response.upgrade is not None
             self.metrics.ended(info, response.status, self._clock.monotonic() - began, streams=streams)
+        record.answered(response, unforeseen)
         if not any(name == "Cache-Control" for name, _ in response.headers):
             response.headers.append(("Cache-Control", "no-cache, private"))
         if wants_pretty(info.query, request.headers.get("User-Agent")):
@@ -156,18 +166,31 @@ class ApiServer:
         entry = self.objects.cache.of(resource).entries.get(self.objects.key(resource, "", name))
         return entry.object() if entry is not None else None
 
-    async def _answer(self, request: Request, info: RequestInfo) -> Response:
+    async def _answer(self, request: Request, info: RequestInfo, record: Record) -> Response:
         if self._ending and not _is_health(info.path):
             raise ServiceUnavailable("the server is ending", details={"retryAfterSeconds": 1})
-        identity = impersonated(authenticate(request, self.tokens.bearer), request.headers)
-        authorize(identity, info, self.pods_of_node, self.volume_named, self._config.policies)
+        identity = self._judged(request, info, record)
         if not info.is_resource:
             return await self._answer_path(request, info)
         resource = resources.find(info.group, info.version, info.resource)
         misplaced = resource is not None and not resource.namespaced and resource is not resources.NAMESPACES
         if resource is None or (misplaced and info.namespace):
             raise NotFound("the server could not find the requested resource")
-        return await self._answer_resource(request, info, resource, identity)
+        return await self._answer_resource(request, info, resource, identity, record)
+
+    def _judged(self, request: Request, info: RequestInfo, record: Record) -> Identity:
+        """Return as whom a request is answered. Raises Unauthorized, Forbidden."""
+        try:
+            identity = authenticate(request, self.tokens.bearer)
+        except Unauthorized:
+            record.authenticated(None)
+            raise
+        record.authenticated(identity)
+        acting = impersonated(identity, request.headers)
+        if acting is not identity:
+            record.impersonated(acting)
+        authorize(acting, info, self.pods_of_node, self.volume_named, self._config.policies, record.annotate)
+        return acting
 
     async def _answer_path(self, request: Request, info: RequestInfo) -> Response:
         path = info.path
@@ -189,7 +212,7 @@ class ApiServer:
         return response
 
     async def _answer_resource(
-        self, request: Request, info: RequestInfo, resource: Resource, identity: Identity
+        self, request: Request, info: RequestInfo, resource: Resource, identity: Identity, record: Record
     ) -> Response:
         if problems := path_segment_problems(info.name):
             raise BadRequest(f'Name parameter invalid: "{info.name}": {";".join(problems)}')
@@ -210,6 +233,7 @@ class ApiServer:
             representation=representation,
             options=write_options(info.verb, info.query),
             config=self._config,
+            record=record,
         )
         if info.subresource:
             return await self._answer_subresource(call)

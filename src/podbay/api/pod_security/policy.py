@@ -50,6 +50,11 @@ class Policy:
     audit: Standard = Standard()
     warn: Standard = Standard()
 
+    @property
+    def asks_nothing(self) -> bool:
+        """Tell whether every pod meets all three."""
+        return self.enforce.asks_nothing and self.audit.asks_nothing and self.warn.asks_nothing
+
 
 def policy_of(labels: Mapping[str, str]) -> Policy:
     """Return the policy of a namespace with these labels."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podbay.api.resources import Resource
+from podbay.apiserver.audit.record import UNRECORDED, Record
+from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.identity import Identity
 from podbay.apiserver.negotiation import Representation
@@ -37,6 +39,7 @@ class Call:
     representation: Representation = field(default_factory=Representation)
     options: WriteOptions = field(default_factory=WriteOptions)
     config: ApiServerConfig = field(default_factory=ApiServerConfig)
+    record: Record = UNRECORDED
 
     @property
     def is_dry_run(self) -> bool:
@@ -47,6 +50,13 @@ class Call:
     def include_object(self) -> str:
         """Return what a Table's rows carry: ``None``, ``Metadata`` or ``Object``."""
         return self.info.query.get("includeObject", "") or "Metadata"
+
+
+def decode_body(call: Call, resource: Resource) -> tuple[dict[str, Any], list[str]]:
+    """Return the object of a request's body, which is of a resource, and warnings about it. Raises BadRequest."""
+    obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    call.record.request_object(obj)
+    return obj, warnings
 
 
 def respond(call: Call, data: bytes, *, status: int = 200, warnings: Sequence[str] = ()) -> Response:

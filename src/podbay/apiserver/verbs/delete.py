@@ -85,7 +85,10 @@ async def delete_object(call: Call, namespace: str, name: str, options: dict[str
 
 def _options(call: Call) -> dict[str, Any]:
     query = call.info.query
-    options = delete_options(decode_options(call.request), query)
+    given = decode_options(call.request)
+    if given is not None:
+        call.record.request_object({"kind": "DeleteOptions", "apiVersion": "v1", **given})
+    options = delete_options(given, query)
     if not options.get("dryRun") and query.all("dryRun"):  # clients that say it beside a body mean it
         options = delete_options({**options, "dryRun": query.all("dryRun")}, query)
     return options

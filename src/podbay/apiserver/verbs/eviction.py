@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from podbay.api import resources
 from podbay.api.errors import BadRequest, Conflict
-from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.disruption import book_disruption, still_processed
 from podbay.apiserver.options import delete_options
-from podbay.apiserver.verbs.call import Call, respond_success
+from podbay.apiserver.verbs.call import Call, decode_body, respond_success
 from podbay.apiserver.verbs.delete import check_preconditions, delete_object
 from podbay.wire.http import Response
 from podbay.wire.times import format_time
@@ -30,7 +29,7 @@ _CONDITION: Final = {
 
 async def evict(call: Call) -> Response:
     """Mark a pod as a target of disruption, and delete it. Raises BadRequest, NotFound, Conflict, TooManyRequests."""
-    eviction, warnings = decode_object(call.request, resources.EVICTIONS, call.options.field_validation)
+    eviction, warnings = decode_body(call, resources.EVICTIONS)
     name = eviction["metadata"].get("name") or ""
     if name and name != call.info.name:
         raise BadRequest("name in URL does not match name in Eviction object")

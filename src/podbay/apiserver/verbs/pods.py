@@ -9,9 +9,8 @@ from typing import Any
 from podbay.api import resources
 from podbay.api.errors import BadRequest, Conflict
 from podbay.api.validation import validate_create
-from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.storage.objects import conflict
-from podbay.apiserver.verbs.call import Call, respond_success
+from podbay.apiserver.verbs.call import Call, decode_body, respond_success
 from podbay.apiserver.verbs.write import check_namespace, raise_invalid
 from podbay.wire.http import Response
 from podbay.wire.times import format_time
@@ -19,7 +18,7 @@ from podbay.wire.times import format_time
 
 async def bind(call: Call) -> Response:
     """Give a pod its node: once, and only while it lives. Answer 201."""
-    binding, warnings = decode_object(call.request, resources.BINDINGS, call.options.field_validation)
+    binding, warnings = decode_body(call, resources.BINDINGS)
     name = binding["metadata"].get("name", "")
     if call.info.name and call.info.name != name:
         raise BadRequest("name in URL does not match name in Binding object")

@@ -8,10 +8,9 @@ https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/sel
 from typing import Any
 
 from podbay.api.errors import BadRequest
-from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.tokens.authenticator import AUDIENCES, TokenAuthenticator
 from podbay.apiserver.tokens.claims import TokenProblem
-from podbay.apiserver.verbs.call import Call, respond
+from podbay.apiserver.verbs.call import Call, decode_body, respond
 from podbay.wire import json
 from podbay.wire.http import Response
 from podbay.wire.times import format_time
@@ -19,7 +18,7 @@ from podbay.wire.times import format_time
 
 async def review_token(call: Call, tokens: TokenAuthenticator) -> Response:
     """Tell whose a token is, and for which of the audiences that ask. Raises BadRequest."""
-    review, warnings = decode_object(call.request, call.resource, call.options.field_validation)
+    review, warnings = decode_body(call, call.resource)
     token = review["spec"].get("token")
     if not token:
         raise BadRequest("token is required for TokenReview in authentication")
@@ -40,7 +39,7 @@ async def review_token(call: Call, tokens: TokenAuthenticator) -> Response:
 
 async def review_self(call: Call) -> Response:
     """Tell who asks."""
-    review, warnings = decode_object(call.request, call.resource, call.options.field_validation)
+    review, warnings = decode_body(call, call.resource)
     metadata = {**review["metadata"], "creationTimestamp": format_time(call.clock.now())}
     status = {"userInfo": call.identity.as_user_info()}
     return respond(call, json.encode({**review, "metadata": metadata, "status": status}), status=201, warnings=warnings)

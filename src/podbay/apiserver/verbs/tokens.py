@@ -15,12 +15,11 @@ from podbay.api.errors import BadRequest, Conflict, NotFound
 from podbay.api.validation.field_errors import invalid
 from podbay.api.validation.tokens import validate_token_request
 from podbay.apiserver.authorization import node_name
-from podbay.apiserver.bodies import decode_object
 from podbay.apiserver.node_restriction import admit_node_token
 from podbay.apiserver.tokens.authenticator import AUDIENCES, TokenAuthenticator
 from podbay.apiserver.tokens.claims import Bound, claims_for
 from podbay.apiserver.tokens.jwt import signed
-from podbay.apiserver.verbs.call import Call, respond
+from podbay.apiserver.verbs.call import Call, decode_body, respond
 from podbay.apiserver.verbs.write import raise_invalid
 from podbay.wire import json
 from podbay.wire.http import Response
@@ -33,7 +32,7 @@ _EXTENDED_S: Final = 365 * 24 * 3600
 
 async def request_token(call: Call, tokens: TokenAuthenticator) -> Response:
     """Answer 201 with a token. Raises BadRequest, Invalid, NotFound, Conflict, Forbidden."""
-    asked, warnings = decode_object(call.request, resources.TOKEN_REQUESTS, call.options.field_validation)
+    asked, warnings = decode_body(call, resources.TOKEN_REQUESTS)
     name, namespace, now = call.info.name, call.info.namespace, call.clock.now()
     _check_place(asked, name, namespace)
     account = (await call.objects.get(resources.SERVICE_ACCOUNTS, namespace, name)).object()

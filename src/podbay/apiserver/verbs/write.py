@@ -40,7 +40,7 @@ from podbay.apiserver import pod_strategy, strategy
 from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
-from podbay.apiserver.bodies import check_size, decode_object, patch_type, shaped
+from podbay.apiserver.bodies import check_size, patch_type, shaped
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.pod_security import admit_pod_security
 from podbay.apiserver.priority import admit_default_class, admit_priority
@@ -48,7 +48,7 @@ from podbay.apiserver.runtime_class import admit_runtime_class
 from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
 from podbay.apiserver.storage.objects import conflict
-from podbay.apiserver.verbs.call import Call, respond, respond_entry
+from podbay.apiserver.verbs.call import Call, decode_body, respond, respond_entry
 from podbay.apiserver.volume_admission import admit_resize, admit_volume_create
 from podbay.wire import json
 from podbay.wire.http import Response
@@ -60,7 +60,7 @@ _PATCH_TRIES: Final = 5
 async def create(call: Call) -> Response:
     """Store a new object and answer 201."""
     resource = call.resource
-    obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    obj, warnings = decode_body(call, resource)
     if obj["metadata"].get("resourceVersion", "0") != "0":
         raise StatusError("resourceVersion should not be set on objects to be created")
     return await create_object(call, obj, warnings)
@@ -104,7 +104,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     admit_volume_create(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
     warnings = [*warnings, *warnings_on_create(resource, prepared)]
-    warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None)
+    warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None, call.record.annotate)
     stored = converted(prepared, resource.storage)
     if call.is_dry_run:
         return respond(call, await _dry_create(call, stored), status=201, warnings=warnings)
@@ -128,7 +128,7 @@ async def _create_namespace(call: Call, namespace: dict[str, Any]) -> Entry:
 async def update(call: Call) -> Response:
     """Replace an object by the one in the body."""
     resource, info = call.resource, call.info
-    obj, warnings = decode_object(call.request, resource, call.options.field_validation)
+    obj, warnings = decode_body(call, resource)
     check_namespace(resource, obj, info.namespace)
     name = obj["metadata"].get("name", "")
     if not name:
@@ -165,6 +165,7 @@ async def patch(call: Call) -> Response:
         changes, repeated = json.decode_with_duplicates(call.request.body)
     except ValueError as error:
         raise BadRequest(f"error decoding patch: {error}") from None
+    call.record.request_patch(call.request.body)
     doubled = [f'{"json patch " if kind == "json" else ""}duplicate field "{path}"' for path in repeated]
     for attempt in range(_PATCH_TRIES):
         old = await call.objects.get(resource, info.namespace, info.name)
@@ -227,7 +228,11 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
         admit_resize(resource, new, before)
     if call.info.subresource in ("", "ephemeralcontainers"):
         warnings = [*warnings, *warnings_on_update(resource, new, before)]
-        warnings += await admit_pod_security(call.objects, call.clock, resource, new, before)
+    if call.info.subresource in ("", "ephemeralcontainers", "resize"):
+        warnings = [
+            *warnings,
+            *await admit_pod_security(call.objects, call.clock, resource, new, before, call.record.annotate),
+        ]
     stored = converted(new, resource.storage)
     if call.is_dry_run:
         return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)
