@@ -14,6 +14,10 @@ from typing import Any, Final
 
 from podbay.api.errors import NotFound
 from podbay.api.resources import EVENTS, NODES, PODS, RESOURCES, Resource
+from podbay.apiserver.audit.log import AuditLog
+from podbay.apiserver.audit.log_file import LogFile
+from podbay.apiserver.audit.policy_file import parse_audit_policy
+from podbay.apiserver.audit.record import Auditor
 from podbay.apiserver.config import ApiServerConfig
 from podbay.apiserver.server import ApiServer
 from podbay.client.inprocess import InProcessTransport
@@ -68,12 +72,15 @@ class Part:
 class Cluster:
     """See the module. Made by ``running_cluster``."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, audit_policy: str = "") -> None:
         self.clock = ManualClock()
+        self.audit_log = AuditLog(LogFile(str(directory / "audit.log"), self.clock))
+        auditor = Auditor(parse_audit_policy(audit_policy), self.audit_log, self.clock) if audit_policy else None
         self.activity = Activity()
         self.failures: list[BaseException] = []
         self.store = MemoryStore(self.clock)
-        self.server = ApiServer(self.store, self.clock, ApiServerConfig(root_ca=ROOT_CA), self.activity)
+        config = ApiServerConfig(root_ca=ROOT_CA, auditor=auditor)
+        self.server = ApiServer(self.store, self.clock, config, self.activity)
         self.rest = self.rest_as("admin", "system:masters")
         self.scheduler = Part(lambda: Scheduler(self.rest_as("system:kube-scheduler"), self.clock, self.activity))
         self.controllers = Part(
@@ -235,13 +242,14 @@ class Cluster:
         for runtime in self.runtimes.values():
             await runtime.shut_down()
         await self.server.close()
+        await self.audit_log.close()
         await self.store.close()
 
 
 @asynccontextmanager
-async def running_cluster(directory: Path) -> AsyncIterator[Cluster]:
+async def running_cluster(directory: Path, audit_policy: str = "") -> AsyncIterator[Cluster]:
     """Give a cluster without nodes, and end it."""
-    cluster = Cluster(directory)
+    cluster = Cluster(directory, audit_policy)
     try:
         await cluster.start()
         yield cluster

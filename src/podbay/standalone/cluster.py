@@ -158,6 +158,11 @@ class Cluster:
         """Return where the kubelets' configuration is, if they were given one."""
         return self.state / "kubelet.yaml"
 
+    @property
+    def audit_file(self) -> Path:
+        """Return where it is kept what of requests is written, if anything is."""
+        return self.state / "audit.json"
+
     def make(self, *, nodes: int, oci_runtime: str = "runc", runtime_endpoint: str = "") -> Settings:
         """Decide and write the settings of a new cluster. Raises ClusterError."""
         for directory in (self.state, self.run, self.log):

@@ -11,7 +11,8 @@ _HELP: Final = """podbay: Kubernetes in Python, small, real and fast.
 
 Clusters on this machine:
   up          Bring a cluster up (--nodes N, --name NAME, --oci-runtime runc|crun, --runtime-endpoint unix://...,
-              --kubelet-config FILE)
+              --kubelet-config FILE, --audit-policy-file FILE, --audit-log-path FILE,
+              --audit-log-maxsize MB, --audit-log-maxbackup N, --audit-log-maxage DAYS)
   down        Stop it and keep its state
   status      Tell how it is
   destroy     Remove it and everything of it
@@ -79,11 +80,12 @@ def _parse(
 
 
 def _up(arguments: Sequence[str]) -> int:
-    from podbay.standalone import life
+    from podbay.standalone import auditing, life
     from podbay.standalone.cluster import DEFAULT, Cluster
     from podbay.standalone.errors import ClusterError
 
-    options, _ = _parse(arguments, options=("name", "nodes", "oci-runtime", "runtime-endpoint", "kubelet-config"))
+    known = ("name", "nodes", "oci-runtime", "runtime-endpoint", "kubelet-config", *auditing.FLAGS)
+    options, _ = _parse(arguments, options=known)
     nodes = None
     if "nodes" in options:
         if not options["nodes"].isdigit() or not 1 <= int(options["nodes"]) <= 50:
@@ -97,6 +99,7 @@ def _up(arguments: Sequence[str]) -> int:
         oci_runtime=options.get("oci-runtime", ""),
         runtime_endpoint=options.get("runtime-endpoint", ""),
         kubelet_config=options.get("kubelet-config", ""),
+        audit={name: value for name, value in options.items() if name in auditing.FLAGS},
         say=_say,
     )
     return 0

@@ -7,14 +7,24 @@ left alone, what is half done is completed. ``destroy`` and ``status`` have modu
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from podbay.standalone import allocation, containerd, kubeconfigs, kubelets, machine, mounts, network, processes
+from podbay.standalone import (
+    allocation,
+    auditing,
+    containerd,
+    kubeconfigs,
+    kubelets,
+    machine,
+    mounts,
+    network,
+    processes,
+)
 from podbay.standalone.admin import Admin
 from podbay.standalone.cluster import Cluster
 from podbay.standalone.errors import ClusterError
@@ -32,12 +42,14 @@ def up(
     oci_runtime: str = "",
     runtime_endpoint: str = "",
     kubelet_config: str = "",
+    audit: Mapping[str, str] | None = None,
     say: Say,
 ) -> None:
     """Bring a cluster up, new or as it was; return when a pod could run. Raises ClusterError."""
     began = time.monotonic()
     machine.root()
     kubelet_text = kubelets.read(Path(kubelet_config)) if kubelet_config else ""
+    audit_said = auditing.read(cluster, audit or {})
     with cluster.held(say):
         try:
             settings = _settings(cluster, nodes, oci_runtime, runtime_endpoint, say)
@@ -48,6 +60,8 @@ def up(
             raise
         if kubelet_text and kubelets.configure(cluster, kubelet_text):
             say(f"cluster {cluster.name}: its kubelets start with another configuration; pods run on")
+        if audit_said and auditing.configure(cluster, audit_said):
+            say(f"cluster {cluster.name}: its server starts again, with another audit log or policy; pods run on")
         launched = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         admin = Admin(cluster)
         started = _start_server(cluster, settings, say)

@@ -31,7 +31,7 @@ from podbay.lib.clock import RealClock
 from podbay.lib.tasks import TaskScope
 from podbay.scheduler.scheduler import Scheduler
 from podbay.serving.door import serve
-from podbay.standalone import containerd, network, processes
+from podbay.standalone import auditing, containerd, network, processes
 from podbay.standalone.admin import NAME as ADMIN
 from podbay.standalone.cluster import Cluster
 from podbay.standalone.credentials import Credentials, Pair
@@ -68,11 +68,15 @@ async def run_server(cluster: Cluster, *, with_node: bool = True) -> None:
         # Closed in reverse: our own parts are clients of the server, which needs its store.
         store = await SqliteStore.open(cluster.store, clock)
         stack.push_async_callback(store.close)
+        auditor = auditing.auditor(cluster, clock)
+        if auditor is not None:
+            stack.push_async_callback(auditor.log.close)
         registry = ImageRegistry(cluster.registry, clock)
         config = ApiServerConfig(
             address=f"{node_address}:{settings.port}",
             kubelet_tls=lambda: kubelet_tls,
             registry=registry,
+            auditor=auditor,
             tokens=_tokens(cluster.tokens),
             policies=PolicyFile(cluster.policies).policies,
             root_ca=root_ca,

@@ -16,7 +16,6 @@ from podbay.wire import json, yaml
 from podbay.wire.http import Headers
 
 _STATUS_FIELDS: Final = ("status", "message", "reason", "details", "code")
-_STATUSES: Final = (b'{"kind":"Status"', b"kind: Status\n", b"apiVersion: v1\nkind: Status\n")
 _AGENT_LENGTH: Final = 1024
 
 
@@ -31,7 +30,9 @@ class Answer:
 
     def is_status(self) -> bool:
         """Tell whether the body is a Status."""
-        return self.body.startswith(_STATUSES)
+        if self.is_yaml:
+            return b"\nkind: Status\n" in self.body  # what belongs to a value is indented
+        return self.body.startswith(b'{"kind":"Status"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

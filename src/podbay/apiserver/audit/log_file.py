@@ -79,8 +79,10 @@ class LogFile:
         self.close()
         now = self._clock.now().astimezone(UTC)
         path = Path(self._path)
-        ended = f"{now.strftime(_TIME)}.{now.microsecond // 1000:03d}"
-        path.rename(path.with_name(f"{path.stem}-{ended}{path.suffix}"))
+        while (aside := path.with_name(f"{path.stem}-{_stamp(now)}{path.suffix}")).exists():
+            now += timedelta(milliseconds=1)
+        with contextlib.suppress(FileNotFoundError):  # somebody else put it aside
+            path.rename(aside)
         self.open()
         for old in self._outlived(now):
             old.unlink(missing_ok=True)
@@ -101,3 +103,7 @@ class LogFile:
             is_old = self._age_days and ended < now - timedelta(days=self._age_days)
             if is_old or (self._backups and index >= self._backups):
                 yield path.with_name(name)
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment.strftime(_TIME)}.{moment.microsecond // 1000:03d}"
