@@ -58,7 +58,14 @@ def _loaded() -> _Engine:
 
 
 def encode(value: Any) -> bytes:
-    """Return the value as compact JSON."""
+    """Return the value as compact JSON; what no encoding can write has Go's mark in its place."""
+    try:
+        return _encoded(value)
+    except UnicodeEncodeError:  # a client's bytes that are no UTF-8, in a header or a path
+        return _encoded(without_halves(value))
+
+
+def _encoded(value: Any) -> bytes:
     if _engine is None and _is_light:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     return (_engine or _loaded()).encode(value)
@@ -106,17 +113,17 @@ def decode_with_duplicates(data: bytes | str) -> tuple[Any, list[str]]:
     except RecursionError as error:
         raise ValueError(str(error)) from None
     paths = list(_paths(value, "", repeated)) if repeated else []
-    return (_without_halves(value) if _HALF.search(text) else value), paths
+    return (without_halves(value) if _HALF.search(text) else value), paths
 
 
-def _without_halves(value: Any) -> Any:
+def without_halves(value: Any) -> Any:
     """Return a value without halves of surrogate pairs, which no encoding can write: Go has a mark in their place."""
     if isinstance(value, str):
         return _HALF_CHARACTER.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_halves(item) for item in value]
+    if isinstance(value, (list, tuple)):
+        return [without_halves(item) for item in value]
     if isinstance(value, dict):
-        return {_without_halves(key): _without_halves(item) for key, item in value.items()}
+        return {without_halves(key): without_halves(item) for key, item in value.items()}
     return value
 
 

@@ -102,3 +102,8 @@ def test_a_light_reader_tells_broken_json_in_the_same_words(data: bytes) -> None
 def test_a_large_text_is_worth_the_engine() -> None:
     assert json.decode(b'"' + b"x" * 200_000 + b'"') == "x" * 200_000
     assert json._engine is not None
+
+
+def test_what_no_encoding_can_write_has_a_mark_in_its_place() -> None:
+    odd = b"a\xff".decode(errors="surrogateescape")
+    assert json.encode({odd: (odd, 1)}) == '{"a\ufffd":["a\ufffd",1]}'.encode()

@@ -66,9 +66,7 @@ class AuditEvent:
         if isinstance(value.get("items"), list):
             shown["items"] = [_without(item) for item in value["items"]]
         if value.get("kind") == "Table" and isinstance(value.get("rows"), list):
-            shown["rows"] = [
-                {**row, "object": _without(row["object"])} if row.get("object") else row for row in value["rows"]
-            ]
+            shown["rows"] = [_row_without(row) for row in value["rows"]]
         return shown
 
 
@@ -121,3 +119,7 @@ def _without(obj: Any) -> Any:
     if not isinstance(metadata, dict) or "managedFields" not in metadata:
         return dict(obj) if isinstance(obj, dict) else obj
     return {**obj, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}
+
+
+def _row_without(row: Any) -> Any:
+    return {**row, "object": _without(row["object"])} if isinstance(row, dict) and "object" in row else row

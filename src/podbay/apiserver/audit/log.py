@@ -78,7 +78,7 @@ class AuditLog:
         for event in events:
             try:
                 self._file.write(event.line())
-            except (OSError, ValueError, TypeError) as error:
+            except Exception as error:  # one that cannot be written takes no other with it
                 lost, problem = lost + 1, str(error)
         return lost, problem
 

@@ -41,8 +41,8 @@ class Record:
     def request_object(self, obj: Mapping[str, Any]) -> None:
         """Hear which object the body has."""
 
-    def request_patch(self, patch: bytes) -> None:
-        """Hear which patch, in JSON, the body has."""
+    def request_patch(self, patch: Any) -> None:
+        """Hear which patch the body has."""
 
     def answered(self, response: Response, unforeseen: Exception | None = None) -> None:
         """Hear the answer, whose stream or upgrade is followed to its end, and which error nobody thought of."""
@@ -75,7 +75,7 @@ class AuditedRequest(Record):
         self._request = request
         self._info = info
         self._received = format_micro_time(auditor.clock.now())
-        self._id = request.headers.get(_ID) or str(uuid.uuid4())
+        self._id = json.without_halves(request.headers.get(_ID)) or str(uuid.uuid4())
         self._ruling = Ruling()
         self._is_known = False
         self._user: Mapping[str, Any] = {}
@@ -110,10 +110,10 @@ class AuditedRequest(Record):
         if self._ruling.level >= Level.REQUEST:
             self._body = json.encode(obj)
 
-    def request_patch(self, patch: bytes) -> None:
-        """Keep the patch."""
+    def request_patch(self, patch: Any) -> None:
+        """Keep the patch as it is now."""
         if self._ruling.level >= Level.REQUEST:
-            self._body = patch
+            self._body = json.encode(patch)
 
     def answered(self, response: Response, unforeseen: Exception | None = None) -> None:
         """Tell that the answer began, if it is long, and that it is complete: at the end of its stream."""

@@ -165,7 +165,7 @@ async def patch(call: Call) -> Response:
         changes, repeated = json.decode_with_duplicates(call.request.body)
     except ValueError as error:
         raise BadRequest(f"error decoding patch: {error}") from None
-    call.record.request_patch(call.request.body)
+    call.record.request_patch(changes)
     doubled = [f'{"json patch " if kind == "json" else ""}duplicate field "{path}"' for path in repeated]
     for attempt in range(_PATCH_TRIES):
         old = await call.objects.get(resource, info.namespace, info.name)

@@ -57,3 +57,12 @@ async def test_events_that_come_faster_than_the_disk_takes_them_are_lost_and_cou
     await log.close()
     assert ids(tmp_path / "log") == [0, 1]
     assert caplog.messages[-1] == "the audit log is written again; 3 events were lost"
+
+
+async def test_an_event_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path) -> None:
+    log = AuditLog(LogFile(str(tmp_path / "log"), ManualClock()))
+    log.append(event(0))
+    log.append(AuditEvent(level=Level.METADATA, head={"auditID": {1, object()}}, tail={}))
+    log.append(event(2))
+    await log.close()
+    assert ids(tmp_path / "log") == [0, 2]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from podbay.api.resources import NAMESPACES
 from podbay.apiserver.audit.log import AuditLog
 from podbay.apiserver.audit.log_file import LogFile
 from podbay.apiserver.audit.policy_file import parse_audit_policy
@@ -311,3 +312,34 @@ async def test_pod_security_tells_what_it_enforced_and_what_it_would_not_have_le
 async def test_a_server_without_a_policy_answers_as_ever(api: Api) -> None:
     answer = await api.send("GET", "/version")
     assert "Audit-Id" not in dict(answer.headers)
+
+
+async def test_labels_that_mean_nothing_are_told_with_the_pod_that_was_judged_by_them(serve: Serve) -> None:
+    api = await serve(METADATA)
+    await api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "s"}})
+    objects = api.server.objects
+    entry = await objects.get(NAMESPACES, "", "s")
+    old = entry.object()
+    old["metadata"]["labels"] = {"pod-security.kubernetes.io/audit": "strict"}
+    await objects.update(NAMESPACES, entry, old)
+    await api.events()
+    await api.create(PODS.replace("default", "s"), pod("x"))
+    told = (await api.complete())["annotations"]
+    assert told["pod-security.kubernetes.io/error"] == (
+        'Failed to parse policy: metadata.labels[pod-security.kubernetes.io/audit]: Invalid value: "strict": must be'
+        " one of privileged, baseline, restricted"
+    )
+    assert told["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
+
+
+async def test_bytes_that_are_no_text_hide_no_request(serve: Serve) -> None:
+    """A client's headers may hold anything; the event that they are in is written all the same."""
+    api = await serve(ALL)
+    odd = b"od\xffd".decode(errors="surrogateescape")
+    headers = Headers([("User-Agent", odd), ("Audit-ID", odd), ("Impersonate-User", odd)])
+    answer = await api.server.handle(Request(method="GET", target=f"/{odd}", headers=headers, peer=ADMIN))
+    assert ("Audit-Id", "od\ufffdd") in answer.headers
+    event = await api.complete()
+    assert (event["userAgent"], event["auditID"]) == ("od\ufffdd", "od\ufffdd")
+    assert event["impersonatedUser"]["username"] == "od\ufffdd"
+    assert event["responseStatus"]["code"] == answer.status
