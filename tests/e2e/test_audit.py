@@ -101,3 +101,13 @@ def test_a_policy_that_cannot_be_followed_makes_no_cluster(another: RealCluster,
         f' "Metadata", "Request", "RequestResponse": from file {policy}\n'
     )
     assert not Path("/var/lib/podbay", another.name).exists()
+
+
+def test_a_full_disk_breaks_no_request_and_the_servers_log_tells_of_it(another: RealCluster, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"{HEAD}rules: [{{level: Metadata}}]\n")
+    another.up("--audit-policy-file", str(policy), "--audit-log-path", "/dev/full")
+    another.kubectl("create", "configmap", "c", "--from-literal=k=v")
+    assert another.get("configmap", "c")["data"] == {"k": "v"}
+    told = Path("/var/log/podbay", another.name, "server.log").read_text()
+    assert told.count("the audit log cannot be written, events are lost: [Errno 28] No space left on device") == 1

@@ -69,6 +69,11 @@ class Metrics:
         self.loop_lag = Gauge(
             "podbay_event_loop_lag_seconds", "How long a turn of the event loop took just now.", registry=self._registry
         )
+        self._audited = Counter("apiserver_audit_event", "Events given to the audit log.", registry=self._registry)
+        self._unaudited = Counter(
+            "apiserver_audit_error", "Events that the audit log lost.", ("plugin",), registry=self._registry
+        )
+        self._audit_seen = (0, 0)
         for kind in ("readOnly", "mutating"):
             self._inflight.labels(kind)
 
@@ -88,6 +93,12 @@ class Metrics:
         """Tell how many watches of a resource there are."""
         subject = ("WATCH", resource.group, resource.version, resource.plural, "", "cluster", _COMPONENT)
         self._watchers.labels(*subject).set(count)
+
+    def auditing(self, given: int, lost: int) -> None:
+        """Tell how many events the audit log was given since the server began, and how many of them it lost."""
+        before, self._audit_seen = self._audit_seen, (given, lost)
+        self._audited.inc(given - before[0])
+        self._unaudited.labels("log").inc(lost - before[1])
 
     def text(self) -> bytes:
         """Return everything in the exposition format."""

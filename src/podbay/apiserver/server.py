@@ -299,6 +299,8 @@ class ApiServer:
         asked = self._clock.monotonic()
         await asyncio.sleep(0)  # one turn of the loop: everybody who is ready goes first
         self.metrics.loop_lag.set(self._clock.monotonic() - asked)
+        if self._config.auditor is not None:
+            self.metrics.auditing(self._config.auditor.log.given, self._config.auditor.log.lost)
         cache = self.objects.cache
         self.metrics.revision.set(cache.revision)
         for resource in resources.RESOURCES:

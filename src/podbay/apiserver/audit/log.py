@@ -32,6 +32,8 @@ class AuditLog:
         self._waiting: list[AuditEvent] = []
         self._bytes = 0
         self._lost = 0
+        self.given = 0  # since the server began, as is ``lost``
+        self.lost = 0
 
     def open(self) -> None:
         """Open the file. Raises OSError."""
@@ -39,6 +41,7 @@ class AuditLog:
 
     def append(self, event: AuditEvent) -> None:
         """Put an event down to be written."""
+        self.given += 1
         size = len(event.request) + (len(event.answer.body) if event.answer is not None else 0)
         if len(self._waiting) >= self._most or self._bytes + size > _MOST_BYTES:
             self._lose(1, "events come faster than they can be written")
@@ -86,3 +89,4 @@ class AuditLog:
         if not self._lost:
             _log.error("the audit log cannot be written, events are lost: %s", problem)
         self._lost += count
+        self.lost += count

@@ -343,3 +343,13 @@ async def test_bytes_that_are_no_text_hide_no_request(serve: Serve) -> None:
     assert (event["userAgent"], event["auditID"]) == ("od\ufffdd", "od\ufffdd")
     assert event["impersonatedUser"]["username"] == "od\ufffdd"
     assert event["responseStatus"]["code"] == answer.status
+
+
+async def test_metrics_count_what_is_audited_and_what_was_lost(serve: Serve) -> None:
+    api = await serve(f"{HEAD}omitStages: [RequestReceived]\nrules: [{{level: Metadata, verbs: [list]}}]\n")
+    await api.call("GET", MAPS)
+    await api.events()
+    for _ in range(2):
+        text = (await api.send("GET", "/metrics")).body.decode()
+        assert "apiserver_audit_event_total 1.0" in text
+        assert 'apiserver_audit_error_total{plugin="log"} 0.0' in text
