@@ -29,7 +29,7 @@ def up(cluster: RealCluster, archives: dict[str, Path]) -> None:
     cluster.podbay("image", "import", str(archives["busybox"]), "--name", cluster.name)
 
 
-def set_threshold(cluster: RealCluster, signal: str, least: int) -> None:
+def set_threshold(cluster: RealCluster, signal: str, least: str) -> None:
     """Start the kubelet anew with a threshold; what runs, runs on."""
     file = cluster.directory / "kubelet.yaml"
     file.write_text(CONFIGURATION.format(signal=signal, least=least))
@@ -110,7 +110,7 @@ def test_the_pod_that_has_more_memory_than_it_asked_for_goes_and_one_that_has_ye
     another.apply(eater("entitled", size_mi + 100, size_mi + 200))
     another.wait_ready("entitled")
     left_mi = int(node_summary(another)["memory"]["availableBytes"]) // MI
-    set_threshold(another, "memory.available", (left_mi - size_mi // 2) * MI)
+    set_threshold(another, "memory.available", f"{left_mi - size_mi // 2}Mi")
 
     pressure = ("MemoryPressure", "node.kubernetes.io/memory-pressure")
     another.apply(eater("greedy", size_mi, 64))
@@ -118,7 +118,7 @@ def test_the_pod_that_has_more_memory_than_it_asked_for_goes_and_one_that_has_ye
     another.apply(pod("late", shell("main", SLEEP)))
     until(lambda: is_waiting(another, "late"), "the pod finds no node")
     assert re.fullmatch(
-        r"The node was low on resource: memory\. Threshold quantity: \d+, available: \d+Ki\. Container main was using"
+        r"The node was low on resource: memory\. Threshold quantity: \S+, available: \d+Ki\. Container main was using"
         r" \d+Ki, request is 64Mi, has larger consumption of memory\. ",
         evicted(another, "greedy")["message"],
     )
@@ -146,7 +146,7 @@ def test_the_pod_of_the_lowest_priority_goes_when_processes_run_out_though_anoth
     another.wait_ready("precious")
     limits = node_summary(another)["rlimit"]
     left = int(limits["maxpid"]) - int(limits["curproc"])
-    set_threshold(another, "pid.available", left - 200)
+    set_threshold(another, "pid.available", str(left - 200))
 
     pressure = ("PIDPressure", "node.kubernetes.io/pid-pressure")
     another.apply(forker("greedy", 400))
@@ -154,7 +154,7 @@ def test_the_pod_of_the_lowest_priority_goes_when_processes_run_out_though_anoth
     another.apply(pod("late", shell("main", SLEEP)))
     until(lambda: is_waiting(another, "late"), "the pod finds no node")
     assert re.fullmatch(
-        r"The node was low on resource: pids\. Threshold quantity: \d+, available: \d+\. ",
+        r"The node was low on resource: pids\. Threshold quantity: \S+, available: \S+\. ",
         evicted(another, "greedy")["message"],
     )
     until(lambda: is_relieved(another, *pressure), "the node has processes to spare", patience_s=PATIENCE_S)
