@@ -1,5 +1,6 @@
 """Persistent volumes on real nodes: data outlives pods and restarts, directories go with their claims."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,28 @@ def test_data_is_on_the_node_of_the_first_pod_and_every_other_goes_there(cluster
     cluster.wait_gone("reader", "below", "user")
     until(lambda: not directory.exists(), "the directory goes with its claim")
     until(lambda: not cluster.get("pv")["items"], "and the volume")
+
+
+def test_a_volume_that_a_pod_brings_is_there_as_long_as_the_pod(cluster: RealCluster) -> None:
+    template = {"metadata": {"labels": {"of": "brings"}}, "spec": claim("")["spec"]}
+    volumes = [{"name": "data", "ephemeral": {"volumeClaimTemplate": template}}]
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    script = "until [ -e /tmp/end ]; do sleep 0.1; done"
+    cluster.apply(pod("brings", shell("main", script, volumeMounts=mounts), volumes=volumes))
+    cluster.wait_ready("brings")
+    cluster.exec("brings", "sh", "-c", "echo hello > /data/word")
+    directory = directory_of(cluster, "brings-data")
+    assert (directory / "word").read_text() == "hello\n"
+    assert cluster.get("pvc", "brings-data")["metadata"]["labels"] == {"of": "brings"}
+    used = cluster.kubectl("describe", "pvc", "brings-data").out
+    assert re.search(r"Used By: +brings\n", used)
+    cluster.exec("brings", "touch", "/tmp/end")
+    until(lambda: cluster.get("pod", "brings")["status"]["containerStatuses"][0]["restartCount"], "it starts again")
+    cluster.wait_ready("brings")
+    assert cluster.exec("brings", "cat", "/data/word") == "hello\n"
+    cluster.wait_gone("brings")
+    until(lambda: not directory.exists(), "the directory goes with the pod")
+    until(lambda: not cluster.get("pvc")["items"] and not cluster.get("pv")["items"], "as claim and volume do")
 
 
 def test_a_local_volume_that_is_there_already_is_bound_and_kept(cluster: RealCluster, tmp_path: Path) -> None:

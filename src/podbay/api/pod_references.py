@@ -8,7 +8,8 @@ Source: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ ; u
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from podbay.api.volume_binding import claim_names
+from podbay.api.ephemeral_volumes import ephemeral_volumes_of
+from podbay.api.volume_binding import named_claims
 
 
 def referenced(pod: Mapping[str, Any], kind: str) -> set[str]:
@@ -17,7 +18,7 @@ def referenced(pod: Mapping[str, Any], kind: str) -> set[str]:
 
 
 def api_reference(pod: Mapping[str, Any]) -> str:
-    """Return the plural of a kind of which a pod names an object, or nothing."""
+    """Return the plural of a kind of which a pod names an object, or which is made for it, or nothing."""
     spec = pod.get("spec") or {}
     sources = [s for v in spec.get("volumes") or () for s in (v.get("projected") or {}).get("sources") or ()]
     if spec.get("serviceAccountName") or any("serviceAccountToken" in source for source in sources):
@@ -25,7 +26,9 @@ def api_reference(pod: Mapping[str, Any]) -> str:
     for kind in ("secret", "configMap"):
         if referenced(pod, kind):
             return f"{kind.lower()}s"
-    return "persistentvolumeclaims" if claim_names(pod) else ""
+    if named_claims(pod):
+        return "persistentvolumeclaims"
+    return "persistentvolumeclaims (via ephemeral volumes)" if ephemeral_volumes_of(pod) else ""
 
 
 def _references(value: Any, kind: str) -> Iterable[str]:

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from podbay.api.ephemeral_volumes import ephemeral_claim_names
 from podbay.api.quantity import Quantity
 from podbay.api.selectors import LabelSelector, matches_node_selector_terms
 
@@ -162,7 +163,12 @@ def topology_allows(storage_class: Object, node: Object) -> bool:
 
 
 def claim_names(pod: Object) -> list[str]:
-    """Return the names of the claims that a pod's volumes name."""
+    """Return the names of the claims of a pod's volumes: those it names, and those that are made for it."""
+    return [*named_claims(pod), *ephemeral_claim_names(pod)]
+
+
+def named_claims(pod: Object) -> list[str]:
+    """Return the names of the claims that a pod's volumes name, whosever they are."""
     volumes = pod["spec"].get("volumes") or ()
     return [v["persistentVolumeClaim"]["claimName"] for v in volumes if v.get("persistentVolumeClaim") is not None]
 

@@ -110,6 +110,15 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
     "system:serviceaccount:kube-system:pv-protection-controller": (
         Rule((*_READ, "update"), ("",), ("persistentvolumes",)),
     ),
+    "system:serviceaccount:kube-system:ephemeral-volume-controller": (
+        _EVENTS,
+        Rule(("create", *_READ), ("",), ("persistentvolumeclaims",)),
+        Rule(_READ, ("",), ("pods",)),
+    ),
+    "system:serviceaccount:kube-system:generic-garbage-collector": (
+        Rule(("delete", *_READ), ("",), ("persistentvolumeclaims",)),
+        Rule(_READ, ("",), ("pods",)),
+    ),
     "system:serviceaccount:kube-system:local-path-provisioner": (
         _EVENTS,
         Rule(("create", *_READ), ("",), ("persistentvolumes",)),

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from podbay.client.rest import Rest
+from podbay.controllers.claim_garbage import ClaimGarbageCollector
 from podbay.controllers.disruption import DisruptionController
+from podbay.controllers.ephemeral_volumes import EphemeralVolumeController
 from podbay.controllers.local_path import LocalPathProvisioner
 from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
@@ -32,6 +34,8 @@ SERVICE_ACCOUNT_USER: Final = "system:serviceaccount:kube-system:service-account
 BINDER_USER: Final = "system:serviceaccount:kube-system:persistent-volume-binder"
 CLAIM_PROTECTION_USER: Final = "system:serviceaccount:kube-system:pvc-protection-controller"
 VOLUME_PROTECTION_USER: Final = "system:serviceaccount:kube-system:pv-protection-controller"
+EPHEMERAL_VOLUME_USER: Final = "system:serviceaccount:kube-system:ephemeral-volume-controller"
+CLAIM_GARBAGE_USER: Final = "system:serviceaccount:kube-system:generic-garbage-collector"
 LOCAL_PATH_USER: Final = "system:serviceaccount:kube-system:local-path-provisioner"
 
 
@@ -60,6 +64,8 @@ class ControllerManager:
             VolumeBinder(rest_for(BINDER_USER), clock, activity),
             ClaimProtectionController(rest_for(CLAIM_PROTECTION_USER), clock, activity),
             VolumeProtectionController(rest_for(VOLUME_PROTECTION_USER), clock, activity),
+            EphemeralVolumeController(rest_for(EPHEMERAL_VOLUME_USER), clock, activity),
+            ClaimGarbageCollector(rest_for(CLAIM_GARBAGE_USER), clock, activity),
             LocalPathProvisioner(rest_for(LOCAL_PATH_USER), clock, activity),
         )
 

@@ -8,7 +8,7 @@ Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-
 from podbay.api.errors import NotFound
 from podbay.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, Resource
 from podbay.api.volume_binding import claim_names
-from podbay.api.volume_protection import FINALIZERS, is_volume_used, uses_claim
+from podbay.api.volume_protection import FINALIZERS, is_shut_down, is_volume_used, uses_claim
 from podbay.client.controller import Controller
 from podbay.client.informer import Informer, key_of
 from podbay.client.rest import Object, Rest
@@ -41,8 +41,8 @@ class ClaimProtectionController:
             self._controller.queue.add(key_of(new))
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
-        pod = old or new
-        if new is None and pod is not None:
+        pod = new or old
+        if pod is not None and (new is None or is_shut_down(new)):
             for name in claim_names(pod):
                 self._controller.queue.add(f"{pod['metadata']['namespace']}/{name}")
 
@@ -55,11 +55,11 @@ class ClaimProtectionController:
         return None
 
     async def _is_used(self, claim: Object) -> bool:
-        name, namespace = claim["metadata"]["name"], claim["metadata"]["namespace"]
+        namespace = claim["metadata"]["namespace"]
         known = [pod for pod in self._pods.objects.values() if pod["metadata"]["namespace"] == namespace]
-        if any(uses_claim(pod, name) for pod in known):
+        if any(uses_claim(pod, claim) for pod in known):
             return True
-        return any(uses_claim(pod, name) for pod in (await self._rest.list(PODS, namespace=namespace))["items"])
+        return any(uses_claim(pod, claim) for pod in (await self._rest.list(PODS, namespace=namespace))["items"])
 
 
 class VolumeProtectionController:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from podbay.api.ephemeral_volumes import ephemeral_claim_names, ownership_problem
 from podbay.api.volume_binding import (
     NO_PROVISIONER,
     ONE_POD,
@@ -77,11 +78,11 @@ class VolumeFilter:
         self._bound: list[Object] = []
         self._waiting: list[_WaitingClaim] = []
         self._exclusive: set[str] = set()
-        namespace = pod["metadata"]["namespace"]
+        namespace, made = pod["metadata"]["namespace"], ephemeral_claim_names(pod)
         for name in claim_names(pod):
             key = f"{namespace}/{name}"
             claim = view.claims.get(key)
-            self.problem = self.problem or _problem(name, claim)
+            self.problem = self.problem or _problem(name, claim, pod if name in made else None)
             if claim is None:
                 continue
             if ONE_POD in (claim["spec"].get("accessModes") or ()):
@@ -156,7 +157,10 @@ class _WaitingClaim:
         return is_made and not self._has_one and topology_allows(self._class, state.node)
 
 
-def _problem(name: str, claim: Object | None) -> str:
+def _problem(name: str, claim: Object | None, owner: Object | None) -> str:
+    """Return what keeps a pod from a claim, or nothing. ``owner`` is the pod for which the claim has to be made."""
+    if claim is None and owner is not None:
+        return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
     if claim is None:
         return f'persistentvolumeclaim "{name}" not found'
     if (claim.get("status") or {}).get("phase") == "Lost":
@@ -164,4 +168,4 @@ def _problem(name: str, claim: Object | None) -> str:
         return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{bound}"'
     if "deletionTimestamp" in claim["metadata"]:
         return f'persistentvolumeclaim "{name}" is being deleted'
-    return ""
+    return ownership_problem(owner, claim) if owner is not None else ""

@@ -32,6 +32,7 @@ MINE = {
             {"secret": {"secretName": "mounted"}},
             {"configMap": {"name": "mounted"}},
             {"persistentVolumeClaim": {"claimName": "mounted"}},
+            {"name": "own", "ephemeral": {"volumeClaimTemplate": {}}},
         ],
     },
 }
@@ -89,7 +90,7 @@ def cases() -> Iterator[tuple[Resource, str, str, str, str]]:
                 if subresource and verb in ("list", "watch", "deletecollection"):
                     continue
                 for namespace in ("ns", "kube-node-lease", "other"):
-                    for name in ("n", "m", "mine", "theirs", "named", "mounted", "whole", "pull"):
+                    for name in ("n", "m", "mine", "mine-own", "theirs", "named", "mounted", "whole", "pull"):
                         yield resource, subresource, verb, namespace, name
 
 
@@ -103,7 +104,7 @@ def test_a_node_may_do_what_upstream_lets_it_and_nothing_else(resource: Resource
         names = {
             "secrets": {"named", "mounted", "whole", "pull"},
             "configmaps": {"named", "mounted", "whole"},
-            "persistentvolumeclaims": {"mounted"},
+            "persistentvolumeclaims": {"mounted", "mine-own"},
         }
         expected = {
             "": False,

@@ -92,3 +92,17 @@ def test_a_more_important_pod_takes_a_claim_for_one_pod_on_the_node_of_who_has_i
     assert (found.preempt.node, found.preempt.victims) == ("n1", ("default/holder",))
     equal = decided(pod("equal", priority=1, volumes=CLAIMED), view, holder, other)
     assert (equal.node, equal.preempt) == ("", None)
+
+
+def test_a_pod_waits_for_the_claim_that_it_brings_and_takes_no_other() -> None:
+    one = pod(volumes=[{"name": "data", "ephemeral": {"volumeClaimTemplate": {}}}])
+    name = f"{one['metadata']['name']}-data"
+    waits = f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+    assert waits in decided(one, VolumeView(), state(node("n"))).message
+    made = claim()
+    made["metadata"] = {"name": name, "namespace": "default", "uid": "u"}
+    view = VolumeView({f"default/{name}": made}, {"a": volume("a", "n")}, {"late": LATE})
+    foreign = f"PVC default/{name} was not created for pod default/{one['metadata']['name']} (pod is not owner)"
+    assert foreign in decided(one, view, state(node("n"))).message
+    made["metadata"]["ownerReferences"] = [{"uid": one["metadata"]["uid"], "controller": True}]
+    assert decided(one, view, state(node("n"))).node == "n"

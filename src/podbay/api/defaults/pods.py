@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from podbay.api.defaults.resource_lists import round_up
+from podbay.api.defaults.volumes import default_claim_spec
 from podbay.api.images import DEFAULT_TAG, parse_image_name
 
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -147,6 +148,10 @@ def _default_volume(volume: dict[str, Any]) -> None:
             source["defaultMode"] = _MODE
     if isinstance(volume.get("hostPath"), dict) and volume["hostPath"].get("type") is None:
         volume["hostPath"]["type"] = ""
+    claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+    if isinstance(claim, dict):
+        claim.setdefault("metadata", {}).setdefault("creationTimestamp", None)  # upstream always writes it
+        default_claim_spec(claim.setdefault("spec", {}))
     image = volume.get("image")
     if isinstance(image, dict) and not image.get("pullPolicy"):
         image["pullPolicy"] = _pull_policy(image.get("reference", ""))

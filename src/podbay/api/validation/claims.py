@@ -12,15 +12,9 @@ from typing import Any, Final
 from podbay.api import names
 from podbay.api.errors import Cause
 from podbay.api.quantity import Quantity
-from podbay.api.validation.field_errors import forbidden, invalid, required
-from podbay.api.validation.label_selectors import validate_label_selector
+from podbay.api.validation.claim_specs import validate_claim_spec
+from podbay.api.validation.field_errors import forbidden, invalid
 from podbay.api.validation.metadata import IMMUTABLE, validate_metadata, validate_metadata_update
-from podbay.api.validation.persistent_volumes import (
-    access_mode_causes,
-    class_name_causes,
-    positive_causes,
-    volume_mode_causes,
-)
 from podbay.api.validation.unsupported import FIELD_TEXT
 from podbay.api.volume_binding import OLD_CLASS, annotations_of, requested, storage_of
 
@@ -35,21 +29,9 @@ _FIXED: Final = (
 def validate_claim(claim: Object) -> list[Cause]:
     """Return what is wrong with a new claim."""
     causes = validate_metadata(claim, names.dns1123_subdomain_problems, namespaced=True)
-    return causes + validate_claim_spec(claim.get("spec") or {}, "spec")
-
-
-def validate_claim_spec(spec: Object, path: str) -> list[Cause]:
-    """Return what is wrong with what is claimed."""
-    causes = access_mode_causes(
-        spec.get("accessModes") or (), f"{path}.accessModes", none="at least 1 access mode is required"
-    )
-    causes += validate_label_selector(spec.get("selector"), f"{path}.selector")
-    amount = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    here = f"{path}.resources[storage]"
-    causes += [required(here)] if amount is None else positive_causes("storage", amount, here)
-    causes += class_name_causes(spec.get("storageClassName") or "", f"{path}.storageClassName")
-    causes += volume_mode_causes(spec.get("volumeMode"), f"{path}.volumeMode")
-    return causes + [forbidden(f"{path}.{name}", FIELD_TEXT) for name in _REFUSED if spec.get(name)]
+    spec = claim.get("spec") or {}
+    causes += validate_claim_spec(spec, "spec")
+    return causes + [forbidden(f"spec.{name}", FIELD_TEXT) for name in _REFUSED if spec.get(name)]
 
 
 def validate_claim_update(new: Object, old: Object) -> list[Cause]:

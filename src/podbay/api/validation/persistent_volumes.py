@@ -6,23 +6,25 @@ Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#persiste
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
-from podbay.api.quantity import Quantity
+from podbay.api.validation.claim_specs import (
+    access_mode_causes,
+    class_name_causes,
+    positive_causes,
+    volume_mode_causes,
+)
 from podbay.api.validation.field_errors import each_invalid, forbidden, invalid, not_supported, required
 from podbay.api.validation.metadata import IMMUTABLE, validate_metadata, validate_metadata_update
 from podbay.api.validation.placement import validate_node_selector_terms
-from podbay.api.validation.resource_requirements import validate_quantity
 from podbay.api.validation.unsupported import FIELD_TEXT
 from podbay.api.validation.volume_sources import backstep_problems, validate_host_path
 
 Object = Mapping[str, Any]
 
-ACCESS_MODES: Final = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-VOLUME_MODES: Final = ("Block", "Filesystem")
 _POLICIES: Final = ("Delete", "Recycle", "Retain")
 _COMMON: Final = frozenset({
     "capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "mountOptions",
@@ -67,33 +69,6 @@ def validate_persistent_volume_update(new: Object, old: Object) -> list[Cause]:
         causes.append(invalid("volumeMode", now.get("volumeMode"), IMMUTABLE))
     if before.get("nodeAffinity") is not None and now.get("nodeAffinity") != before["nodeAffinity"]:
         causes.append(invalid("nodeAffinity", now.get("nodeAffinity"), IMMUTABLE))
-    return causes
-
-
-def access_mode_causes(modes: Sequence[str], path: str, *, none: str = "") -> list[Cause]:
-    """Return what is wrong with the access modes of a volume or a claim."""
-    causes = [] if modes else [required(path, none)]
-    causes += [not_supported(path, mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
-    if "ReadWriteOncePod" in modes and set(modes) & (set(ACCESS_MODES) - {"ReadWriteOncePod"}):
-        causes.append(forbidden(path, "may not use ReadWriteOncePod with other access modes"))
-    return causes
-
-
-def volume_mode_causes(mode: str | None, path: str) -> list[Cause]:
-    """Return what is wrong with the volume mode of a volume or a claim."""
-    return [] if mode is None or mode in VOLUME_MODES else [not_supported(path, mode, VOLUME_MODES)]
-
-
-def class_name_causes(name: str, path: str) -> list[Cause]:
-    """Return what is wrong with the name of a storage class, if there is one."""
-    return each_invalid(path, name, names.dns1123_subdomain_problems(name)) if name else []
-
-
-def positive_causes(name: str, amount: Any, path: str) -> list[Cause]:
-    """Return what is wrong with an amount that must be more than nothing."""
-    causes = validate_quantity(name, amount, path)
-    if not causes and Quantity.parse(amount) <= Quantity(0):
-        causes = [invalid(path, str(amount), "must be greater than zero")]
     return causes
 
 

@@ -134,7 +134,7 @@ def validate_metadata_and_spec(pod: Mapping[str, Any]) -> list[Cause]:
     causes += validate_pod_annotations(
         (pod.get("metadata") or {}).get("annotations") or {}, spec, "metadata.annotations"
     )
-    causes += validate_pod_spec(spec, is_template=False)
+    causes += validate_pod_spec(spec, is_template=False, name=(pod.get("metadata") or {}).get("name") or "")
     for kind in KINDS:
         for i, container in enumerate(spec.get(kind) or ()):
             causes += image_causes(container, f"spec.{kind}[{i}]")
@@ -171,12 +171,12 @@ def _mirror_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Cause
     return [forbidden(f"metadata.annotations[{MIRROR}]", f"may not {change} mirror pod annotation")]
 
 
-def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool) -> list[Cause]:
-    """Return what is wrong with a spec; in a template, some things may be settled when a pod is made."""
+def validate_pod_spec(spec: Mapping[str, Any], *, is_template: bool, name: str = "") -> list[Cause]:
+    """Return what is wrong with a pod's spec; in a template, some things may be settled when a pod is made."""
     causes = [] if spec.get("terminationGracePeriodSeconds") is not None else [
         required("spec.terminationGracePeriodSeconds")
     ]  # fmt: skip
-    volumes, found = validate_volumes(spec.get("volumes") or (), "spec.volumes")
+    volumes, found = validate_volumes(spec.get("volumes") or (), "spec.volumes", name)
     causes += found
     if not is_template:
         for i, volume in enumerate(spec.get("volumes") or ()):

@@ -74,6 +74,9 @@ _CONTAINER: Final[dict[str, Rule]] = {
     **_honoured("livenessProbe", "readinessProbe", "startupProbe"),
     "lifecycle": Fields(_honoured("postStart", "preStop", "stopSignal")),
 }  # fmt: skip
+_CLAIM: Final[dict[str, Rule]] = {
+    **_honoured("accessModes", "resources", "selector", "storageClassName", "volumeMode", "volumeName"),
+}
 _POD_SPEC: Final[dict[str, Rule]] = {
     "containers": Fields(_CONTAINER),
     "initContainers": Fields({**_CONTAINER, "restartPolicy": _YES}),
@@ -82,6 +85,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
     "volumes": Fields(
         {
             **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI", "image", "persistentVolumeClaim"),
+            "ephemeral": Fields({"volumeClaimTemplate": Fields({"metadata": _YES, "spec": Fields(_CLAIM)})}),
             "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES}),
             "projected": Fields(
                 {

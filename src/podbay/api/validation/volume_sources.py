@@ -1,4 +1,4 @@
-"""Rules of what a volume is made from: host paths, config maps, secrets, the downward API, and their projections.
+"""Rules of what a volume is made from: host paths, config maps, secrets, claims, the downward API, and projections.
 
 Takes one source of a volume; gives causes. Invariant: what a file of a volume is named stays below the volume, and
 never begins with ``..``, which is how the kubelet names its own.
@@ -8,8 +8,11 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-r
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api import names
+from podbay.api.ephemeral_volumes import ephemeral_claim_name
 from podbay.api.errors import Cause
 from podbay.api.quantity import Quantity
+from podbay.api.validation.claim_specs import validate_ephemeral_source
 from podbay.api.validation.environment import validate_field_reference, validate_resource_reference
 from podbay.api.validation.field_errors import each_invalid, forbidden, invalid, not_supported, required
 from podbay.api.validation.tokens import token_life_problems
@@ -193,13 +196,14 @@ _KINDS: Final[Mapping[str, Callable[[Source, str], list[Cause]]]] = {
     "persistentVolumeClaim": _claim,
     "configMap": _config_map,
     "projected": _projected,
+    "ephemeral": validate_ephemeral_source,
     "image": _image,
 }
 _MISSPELT: Final = {"downwardAPI": "downwarAPI"}  # upstream's path of a second source
 
 
-def validate_source(volume: Source, path: str) -> list[Cause]:
-    """Return what is wrong with what a volume is made from."""
+def validate_source(volume: Source, path: str, pod_name: str) -> list[Cause]:
+    """Return what is wrong with what a volume is made from. ``pod_name`` is empty where pods have none yet."""
     given = [kind for kind, source in volume.items() if kind != "name" and source is not None]
     if not given:
         return [required(path, "must specify a volume type")]
@@ -207,6 +211,10 @@ def validate_source(volume: Source, path: str) -> list[Cause]:
     given.sort(key=lambda kind: order.index(kind) if kind in order else len(order))
     first, others = given[0], given[1:]
     causes = _KINDS[first](volume[first], f"{path}.{first}") if first in _KINDS else []
+    if first == "ephemeral" and pod_name and volume.get("name"):
+        claim = ephemeral_claim_name({"metadata": {"name": pod_name}}, volume)
+        problems = [f'PVC name "{claim}": {problem}' for problem in names.dns1123_subdomain_problems(claim)]
+        causes += each_invalid(f"{path}.name", volume["name"], problems)
     return causes + [
         forbidden(f"{path}.{_MISSPELT.get(kind, kind)}", "may not specify more than 1 volume type") for kind in others
     ]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api import names
+from podbay.api.ephemeral_volumes import ephemeral_claim_names
 from podbay.api.errors import Cause
 from podbay.api.validation.field_errors import (
     duplicate,
@@ -25,13 +26,17 @@ _PROPAGATIONS: Final = ("Bidirectional", "HostToContainer", "None")
 _RECURSIVE: Final = ("Disabled", "Enabled", "IfPossible")
 
 
-def validate_volumes(volumes: Sequence[Mapping[str, Any]], path: str) -> tuple[frozenset[str], list[Cause]]:
+def validate_volumes(
+    volumes: Sequence[Mapping[str, Any]], path: str, pod_name: str = ""
+) -> tuple[frozenset[str], list[Cause]]:
     """Return (the names of the valid volumes, what is wrong with the others)."""
     valid: set[str] = set()
     causes: list[Cause] = []
+    named = [volume for volume in volumes if volume.get("name")]
+    made = ephemeral_claim_names({"metadata": {"name": pod_name}, "spec": {"volumes": named}}) if pod_name else ()
     for i, volume in enumerate(volumes):
         name, here = volume.get("name") or "", f"{path}[{i}]"
-        found = validate_source(volume, here)
+        found = validate_source(volume, here, pod_name)
         if name:
             found += each_invalid(f"{here}.name", name, names.dns1123_label_problems(name))
         else:
@@ -42,6 +47,10 @@ def validate_volumes(volumes: Sequence[Mapping[str, Any]], path: str) -> tuple[f
             causes += found
         else:
             valid.add(name)
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName") or ""
+        if claim in made:
+            detail = "must not reference a PVC that gets created for an ephemeral volume"
+            causes.append(invalid(f"{here}.persistentVolumeClaim.claimName", claim, detail))
     return frozenset(valid), causes
 
 

@@ -147,7 +147,7 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
 
 
 def _storage(session: Session, resource: Resource, obj: Object, events: list[Object] | None, now: datetime) -> str:
-    from podbay.api.volume_binding import claim_names
+    from podbay.api.volume_binding import named_claims
     from podbay.kubectl.describers import storage
 
     if resource is PERSISTENT_VOLUMES:
@@ -155,7 +155,9 @@ def _storage(session: Session, resource: Resource, obj: Object, events: list[Obj
     if resource is STORAGE_CLASSES:
         return storage.describe_storage_class(obj, events, now)
     pods = session.list(PODS, obj["metadata"]["namespace"], {"limit": 500})["items"]
-    users = [pod for pod in pods if obj["metadata"]["name"] in claim_names(pod)]
+    users = [pod for pod in pods if obj["metadata"]["name"] in named_claims(pod)]
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        users += [pod for pod in pods if pod["metadata"]["uid"] == owner["uid"] and pod not in users]
     return storage.describe_claim(obj, users, events, now)
 
 

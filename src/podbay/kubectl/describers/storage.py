@@ -43,25 +43,33 @@ def describe_volume(volume: Object, events: Sequence[Object] | None, now: dateti
 def describe_claim(claim: Object, pods: Sequence[Object], events: Sequence[Object] | None, now: datetime) -> str:
     """Return the description of a claim. ``pods`` are those that use it."""
     out = Description(now)
-    spec, status, metadata = claim["spec"], claim.get("status") or {}, claim["metadata"]
-    out.write(0, f"Name:\t{metadata['name']}\n")
-    out.write(0, f"Namespace:\t{metadata['namespace']}\n")
-    out.write(0, f"StorageClass:\t{class_of(claim)}\n")
-    out.write(0, f"Status:\t{_status(out, claim)}\n")
+    write_claim(out, claim, is_template=False)
+    out.lines("Used By", [pod["metadata"]["name"] for pod in pods])
+    out.conditions((claim.get("status") or {}).get("conditions"), "LastProbeTime")
+    if events is not None:
+        write_events(out, events)
+    return out.text()
+
+
+def write_claim(out: Description, claim: Object, *, is_template: bool) -> None:
+    """Write what is claimed; a template has no name and no state."""
+    spec, status, metadata = claim.get("spec") or {}, claim.get("status") or {}, claim.get("metadata") or {}
+    if not is_template:
+        out.write(0, f"Name:\t{metadata['name']}\n")
+        out.write(0, f"Namespace:\t{metadata['namespace']}\n")
+    out.write(0, f"StorageClass:\t{class_of({'metadata': metadata, 'spec': spec})}\n")
+    if not is_template:
+        out.write(0, f"Status:\t{_status(out, claim)}\n")
     volume = spec.get("volumeName") or ""
     out.write(0, f"Volume:\t{volume}\n")
     out.labels("Labels", metadata.get("labels"))
     out.annotations(metadata.get("annotations"))
-    out.write(0, f"Finalizers:\t{_list(metadata.get('finalizers'))}\n")
+    if not is_template:
+        out.write(0, f"Finalizers:\t{_list(metadata.get('finalizers'))}\n")
     out.write(0, f"Capacity:\t{storage_of(status.get('capacity')) if volume else ''}\n")
     out.write(0, f"Access Modes:\t{access_modes(status.get('accessModes')) if volume else ''}\n")
     if spec.get("volumeMode") is not None:
         out.write(0, f"VolumeMode:\t{spec['volumeMode']}\n")
-    out.lines("Used By", [pod["metadata"]["name"] for pod in pods])
-    out.conditions(status.get("conditions"), "LastProbeTime")
-    if events is not None:
-        write_events(out, events)
-    return out.text()
 
 
 def describe_storage_class(obj: Object, events: Sequence[Object] | None, now: datetime) -> str:

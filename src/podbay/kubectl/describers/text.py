@@ -3,7 +3,8 @@
 Pure: the present time is given. ``Description`` collects; its text goes through a TabWriter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,10 +24,20 @@ class Description:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._parts: list[str] = [""]
+        self._depth = 0
 
     def write(self, level: int, text: str) -> None:
         """Add text at an indentation of two spaces per level."""
-        self._parts[-1] += "  " * level + text
+        self._parts[-1] += "  " * (level + self._depth) + text
+
+    @contextmanager
+    def nested(self, levels: int) -> Iterator[None]:
+        """Indent whatever is written during a block: each piece of a line, as upstream does."""
+        self._depth += levels
+        try:
+            yield
+        finally:
+            self._depth -= levels
 
     def flush(self) -> None:
         """End the columns here: what follows is aligned on its own."""
@@ -44,7 +55,10 @@ class Description:
         """Write a titled list, one item per line."""
         self.write(0, f"{title}:\t")
         for position, line in enumerate(lines or [NONE]):
-            self.write(0, ("\t" if position else "") + f"{line}\n")
+            if position:
+                self.write(0, "")
+                self.write(0, "\t")
+            self.write(0, f"{line}\n")
 
     def annotations(self, annotations: Mapping[str, str] | None) -> None:
         """Write annotations; long ones are cut."""

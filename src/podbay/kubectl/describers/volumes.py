@@ -6,6 +6,7 @@ Pure. Takes volumes as a pod's spec has them; gives lines. Source: upstream's de
 from collections.abc import Sequence
 
 from podbay.api.quantity import Quantity
+from podbay.kubectl.describers.storage import write_claim
 from podbay.kubectl.describers.text import NONE, Description, Object
 
 
@@ -19,6 +20,9 @@ def write_volumes(out: Description, volumes: Sequence[Object]) -> None:
             out.write(1, "<unknown>\n")
         for line in lines or ():
             out.write(2, f"{line}\n")
+        if (volume.get("ephemeral") or {}).get("volumeClaimTemplate") is not None:
+            with out.nested(2):
+                write_claim(out, volume["ephemeral"]["volumeClaimTemplate"], is_template=True)
         for item in (volume.get("downwardAPI") or {}).get("items") or ():
             field = item.get("fieldRef") or {}
             source = field.get("fieldPath") or (item.get("resourceFieldRef") or {}).get("resource", "")
@@ -47,6 +51,9 @@ def _volume(volume: Object) -> list[str] | None:
         about = "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"
         read_only = "true" if source.get("readOnly") else "false"
         return [f"Type:\t{about}", f"ClaimName:\t{source.get('claimName', '')}", f"ReadOnly:\t{read_only}"]
+    if volume.get("ephemeral") is not None:
+        about = "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)"
+        return [f"Type:\t{about}"]
     if volume.get("downwardAPI") is not None:
         return ["Type:\tDownwardAPI (a volume populated by information about the pod)", "Items:"]
     if volume.get("projected") is not None:

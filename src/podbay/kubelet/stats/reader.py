@@ -32,7 +32,7 @@ from podbay.kubelet.stats.samples import (
 from podbay.wire.times import format_nano_time
 
 Object = Mapping[str, Any]
-_ELSEWHERE: Final = ("hostPath", "persistentVolumeClaim", "image")  # volumes that are not the pod's alone
+_ELSEWHERE: Final = ("hostPath", "persistentVolumeClaim", "ephemeral", "image")  # volumes that are not the pod's alone
 _STATUSES: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _DISKS_S: Final = 9.0
 _WALKS: Final = 50  # of the time, at most one part in so many goes into walking a pod's directories

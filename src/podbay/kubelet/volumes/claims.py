@@ -1,7 +1,8 @@
-"""Volumes that a pod claims: which persistent volume it is, whether this node may use it, and making it fit for use.
+"""Claimed volumes: which persistent volume it is, whether this node and pod may use it, and making it fit for use.
 
-Takes a pod's volume and the API server; gives where the volume is on the node. Only directories of the node are
-mounted: hostPath and local volumes, and those that the node makes itself for the local-path provisioner.
+Takes a pod's volume, which names a claim or brings one, and the API server; gives where the volume is on the node. Only
+directories of the node are mounted: hostPath and local volumes, and those that the node makes itself for the local-path
+provisioner.
 Invariant: a volume is used on a node that its node affinity means, and by the pod of the claim that it is bound to.
 Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#claims-as-volumes ; upstream's kubelet, whose
 messages these are.
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from podbay.api.ephemeral_volumes import ephemeral_claim_name, ownership_problem
 from podbay.api.errors import NotFound, StatusError
 from podbay.api.local_path import is_of_node
 from podbay.api.local_path import path_of as local_path_of
@@ -62,7 +64,9 @@ class ClaimedVolumes:
 
     async def _find(self, volume: Object, pod: Object) -> Object:
         """Return the persistent volume that a claim is bound to. Raises VolumeProblem, StatusError, TransportError."""
-        namespace, name = pod["metadata"]["namespace"], volume["persistentVolumeClaim"]["claimName"]
+        named = volume.get("persistentVolumeClaim")
+        namespace = pod["metadata"]["namespace"]
+        name = ephemeral_claim_name(pod, volume) if named is None else named["claimName"]
         shown = f"error processing PVC {namespace}/{name}: "
         try:
             claim = await self._rest.get(PERSISTENT_VOLUME_CLAIMS, name, namespace=namespace)
@@ -73,6 +77,8 @@ class ClaimedVolumes:
         bound = claim["spec"].get("volumeName")
         if (claim.get("status") or {}).get("phase") != "Bound" or not bound:
             raise _unprocessed(volume, f"{shown}PVC is not bound")
+        if named is None and ownership_problem(pod, claim):
+            raise _unprocessed(volume, ownership_problem(pod, claim))
         try:
             found = await self._rest.get(PERSISTENT_VOLUMES, bound)
         except NotFound as error:
@@ -107,7 +113,7 @@ class ClaimedVolumes:
             if not path.exists():
                 why = f'path "{path}" does not exist'
                 raise VolumeProblem(why, event=_of_volume("NewMounter initialization", name, why))
-            if not volume["persistentVolumeClaim"].get("readOnly"):
+            if not (volume.get("persistentVolumeClaim") or {}).get("readOnly"):
                 _share(path, pod["spec"].get("securityContext") or {})
 
 

@@ -45,6 +45,7 @@ _DIRECTORIES: Final = {
     "projected": "kubernetes.io~projected",
 }
 _ON_DISK: Final = ("configMap",)
+_CLAIMED: Final = ("persistentVolumeClaim", "ephemeral")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class PodVolumes:
         if volume.get("hostPath") is not None:
             return Path(volume["hostPath"]["path"])
         kind = _kind(volume)
-        if kind == "persistentVolumeClaim":
+        if kind in _CLAIMED:
             place = self._known[uid].volumes[volume["name"]].place
             assert place is not None  # no container starts before its volumes are set up
             return place
@@ -193,7 +194,7 @@ class PodVolumes:
         kind = _kind(volume)
         if kind == "image":
             return  # it is the runtime's to mount
-        if kind == "persistentVolumeClaim":
+        if kind in _CLAIMED:
             if not state.is_set_up:
                 state.place = await self._claimed.set_up(volume, pod)
             return

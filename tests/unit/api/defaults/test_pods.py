@@ -122,3 +122,16 @@ def test_the_old_name_of_the_service_account_is_kept_beside_the_new() -> None:
 def test_an_address_and_its_list_are_kept_together() -> None:
     assert defaulted({}, {"podIP": "10.0.0.1"})["status"]["podIPs"] == [{"ip": "10.0.0.1"}]
     assert defaulted({}, {"hostIPs": [{"ip": "10.0.0.2"}]})["status"]["hostIP"] == "10.0.0.2"
+
+
+def test_a_claim_that_a_pod_brings_has_the_defaults_of_claims() -> None:
+    claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1500m"}}}}
+    pod = defaulted({"containers": [], "volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": claim}}]})
+    assert pod["spec"]["volumes"][0]["ephemeral"]["volumeClaimTemplate"] == {
+        "metadata": {"creationTimestamp": None},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1500m"}},
+            "volumeMode": "Filesystem",
+        },
+    }

@@ -157,3 +157,41 @@ def test_how_a_volume_is_mounted(mount: dict[str, Any], expected: list[str]) -> 
 )
 def test_an_image(source: dict[str, Any], expected: list[str]) -> None:
     assert found({"image": source}) == expected
+
+
+def brought(name: str = "v", metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **spec}
+    return {"name": name, "ephemeral": {"volumeClaimTemplate": {"metadata": metadata or {}, "spec": wanted}}}
+
+
+def test_a_claim_that_a_pod_brings_follows_the_rules_of_claims() -> None:
+    here = "ephemeral.volumeClaimTemplate"
+    assert found(brought(metadata={"labels": {"a": "b"}, "annotations": {"c": "d"}}, storageClassName="fast")) == []
+    assert found({"ephemeral": {}}) == [f"{here}: Required value"]
+    assert found({"ephemeral": {"volumeClaimTemplate": {}}}) == [
+        f"{here}.spec.accessModes: Required value: at least 1 access mode is required",
+        f"{here}.spec.resources[storage]: Required value",
+    ]
+    said = {"name": "n", "uid": "u", "ownerReferences": [{}], "labels": {"a": "-"}, "annotations": {"-": ""}}
+    assert [line.split(": ")[0] for line in found(brought(metadata=said))] == [
+        f"{here}.metadata.{name}" for name in ("annotations", "labels", "name", "uID", "ownerReferences")
+    ]
+    assert found(brought(metadata={"finalizers": ["a/b"]})) == [f"{here}.metadata.finalizers: Forbidden: cannot be set"]
+    assert found(brought(dataSource={"kind": "PersistentVolumeClaim", "name": "x"})) == [
+        f"{here}.spec.dataSource: Forbidden: podbay does not support this field yet"
+    ]
+    assert found({**brought(), "hostPath": {"path": "/a"}}) == [
+        "ephemeral: Forbidden: may not specify more than 1 volume type"
+    ]
+
+
+def test_a_claim_that_a_pod_brings_has_a_name_that_the_pod_does_not_use_for_another() -> None:
+    long = pod({"volumes": [brought()]}, {"name": "a" * 253})
+    assert lines(validate_create(PODS, long))[0] == (
+        f'spec.volumes[0].name: Invalid value: "v": PVC name "{"a" * 253}-v": must be no more than 253 characters'
+    )
+    named = {"name": "other", "persistentVolumeClaim": {"claimName": "web-v"}}
+    assert lines(validate_create(PODS, pod({"volumes": [named, brought()]}))) == [
+        'spec.volumes[0].persistentVolumeClaim.claimName: Invalid value: "web-v": must not reference a PVC that gets'
+        " created for an ephemeral volume"
+    ]

@@ -72,6 +72,12 @@ def test_a_file_cannot_say_what_the_kubelet_says() -> None:
         ),
         (
             "spec:",
+            "spec:\n  volumes: [{name: v, ephemeral: {volumeClaimTemplate: {spec: "
+            "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}]",
+            "static pods may not reference persistentvolumeclaims (via ephemeral volumes)",
+        ),
+        (
+            "spec:",
             "spec:\n  volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t}}]}}]",
             "static pods may not reference serviceaccounts",
         ),

@@ -72,6 +72,21 @@ async def test_why_a_claim_cannot_be_used(tmp_path: Path) -> None:
         assert await told(tmp_path, persistentvolumeclaims=claim(), persistentvolumes=found) == NOT_PROCESSED + why
 
 
+async def test_a_claim_that_a_pod_brings_is_used_only_if_it_was_made_for_it(tmp_path: Path) -> None:
+    pod = {"metadata": {"namespace": "ns", "name": "p", "uid": "pod"}, "spec": {}}
+    source: Object = {"name": "data", "ephemeral": {"volumeClaimTemplate": {}}}
+    missing = "error processing PVC ns/p-data: failed to fetch PVC from API server:"
+    expected = f'{NOT_PROCESSED}{missing} persistentvolumeclaims "p-data" not found'
+    assert await told(tmp_path, pod, source) == expected
+    found = volume(local={"path": str(tmp_path)})
+    foreign = claim(name="p-data", ownerReferences=[{"uid": "another", "controller": True}])
+    assert await told(tmp_path, pod, source, persistentvolumeclaims=foreign, persistentvolumes=found) == (
+        f"{NOT_PROCESSED}PVC ns/p-data was not created for pod ns/p (pod is not owner)"
+    )
+    own = claim(name="p-data", ownerReferences=[{"uid": "pod", "controller": True}])
+    assert await told(tmp_path, pod, source, persistentvolumeclaims=own, persistentvolumes=found) == str(tmp_path)
+
+
 async def test_a_volume_must_be_there_and_be_what_it_says(tmp_path: Path) -> None:
     local, file = volume(local={"path": "/none"}), tmp_path / "file"
     file.touch()
