@@ -45,6 +45,7 @@ MACHINE: Final = Machine(
     os_image="Debian GNU/Linux 12 (bookworm)",
     architecture="amd64",
     hostname="machine",
+    huge_pages={2 << 20: 0, 1 << 30: 0},
 )
 ROOT_CA: Final = "-----BEGIN CERTIFICATE-----\nbWluZQ==\n-----END CERTIFICATE-----\n"
 # Work that stays in hand for so many turns without any change is waiting for the clock (a stop in its grace period).
@@ -102,7 +103,13 @@ class Cluster:
         await self.settle()
 
     async def add_node(
-        self, name: str, labels: Mapping[str, str] | None = None, *, max_pods: int = 110, **settings: Any
+        self,
+        name: str,
+        labels: Mapping[str, str] | None = None,
+        *,
+        max_pods: int = 110,
+        machine: Machine = MACHINE,
+        **settings: Any,
     ) -> None:
         """Start a kubelet with a runtime of its own, and wait until its node is ready."""
         runtime = FakeRuntime(self.clock, self.activity, pod_cidr=f"10.244.{len(self.runtimes)}.0/24")
@@ -119,7 +126,7 @@ class Cluster:
 
         def make() -> Kubelet:
             rest = self.rest_as(f"system:node:{name}", "system:nodes")
-            return Kubelet(rest, runtime, config, self.clock, self.activity, MACHINE)
+            return Kubelet(rest, runtime, config, self.clock, self.activity, machine)
 
         self.runtimes[name] = runtime
         self.kubelets[name] = Part(make)

@@ -196,6 +196,7 @@ def linux_resources(resources: LinuxResources) -> Any:
         cpu_shares=resources.cpu_shares,
         memory_limit_in_bytes=resources.memory_limit_bytes,
         oom_score_adj=resources.oom_score_adj,
+        hugepage_limits=[pb.HugepageLimit(page_size=size, limit=most) for size, most in resources.huge_pages],
     )
 
 
@@ -209,6 +210,7 @@ def _told_resources(status: Any) -> LinuxResources | None:
         cpu_shares=linux.cpu_shares,
         memory_limit_bytes=linux.memory_limit_in_bytes,
         oom_score_adj=linux.oom_score_adj,
+        huge_pages=tuple((one.page_size, one.limit) for one in linux.hugepage_limits),
     )
 
 

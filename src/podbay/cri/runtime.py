@@ -151,13 +151,14 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxResources:
-    """Limits as cgroups have them; 0 is none."""
+    """Limits as cgroups have them; 0 is none, but for huge pages: by a size's name, how many bytes of it."""
 
     cpu_period_us: int = 0
     cpu_quota_us: int = 0
     cpu_shares: int = 0
     memory_limit_bytes: int = 0
     oom_score_adj: int = 0
+    huge_pages: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ class Kubelet:
             config.root.mkdir(parents=True, exist_ok=True)
         self._machine = machine or read_machine(config.root)
         self.memory_bytes = self._machine.memory_bytes
+        self.page_sizes = tuple(sorted(self._machine.huge_pages))
         self.files = PodFiles(config.root, config.host_hosts)
         self.allocations = Allocations(self.files, is_real=config.is_real)
         self.user_namespaces = UserNamespaces(self.files, config.max_pods, is_real=config.is_real)

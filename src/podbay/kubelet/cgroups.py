@@ -14,6 +14,7 @@ from podbay.cri.runtime import LinuxResources
 
 MOUNT: Final = Path("/sys/fs/cgroup")
 _CONTROLLERS: Final = "+cpu +memory +pids"
+_HUGE_PAGES: Final = "hugetlb"  # which not every kernel has
 _SHARES: Final = (2, 262_144)
 _WEIGHTS: Final = (1, 10_000)
 
@@ -40,6 +41,7 @@ def prepare(path: str, resources: LinuxResources, mount: Path = MOUNT, *, most_p
     wanted: dict[str, int | str | None] = {"pids.max": count, "cpu.shares": resources.cpu_shares}
     wanted |= {"cpu.cfs_period_us": resources.cpu_period_us or None}
     wanted |= {"cpu.cfs_quota_us": quota, "memory.limit_in_bytes": resources.memory_limit_bytes or -1}
+    wanted |= {f"hugetlb.{size}.limit_in_bytes": most for size, most in resources.huge_pages}
     for root in hierarchies(mount):
         own = {name: value for name, value in wanted.items() if value is not None and _is_of(root, name)}
         if own:
@@ -113,8 +115,10 @@ def _is_of(root: Path, name: str) -> bool:
 
 def _make_unified(mount: Path, path: str, resources: LinuxResources, count: str) -> None:
     directory = mount
+    has_pages = _HUGE_PAGES in (mount / "cgroup.controllers").read_text().split()
+    controllers = f"{_CONTROLLERS} +{_HUGE_PAGES}" if has_pages else _CONTROLLERS
     for part in path.strip("/").split("/"):
-        (directory / "cgroup.subtree_control").write_text(_CONTROLLERS)
+        (directory / "cgroup.subtree_control").write_text(controllers)
         directory /= part
         directory.mkdir(exist_ok=True)
     quota = str(resources.cpu_quota_us) if resources.cpu_quota_us else "max"
@@ -122,3 +126,5 @@ def _make_unified(mount: Path, path: str, resources: LinuxResources, count: str)
     (directory / "cpu.max").write_text(f"{quota} {resources.cpu_period_us or 100_000}")
     (directory / "memory.max").write_text(str(resources.memory_limit_bytes or "max"))
     (directory / "pids.max").write_text(count)
+    for size, most in resources.huge_pages if has_pages else ():
+        (directory / f"hugetlb.{size}.max").write_text(str(most))

@@ -17,6 +17,7 @@ Object = Mapping[str, Any]
 Fetch = Callable[[str, str], Awaitable[Object | None]]  # ("configmap" or "secret", name) -> object
 
 _REFERENCE: Final = re.compile(r"\$(\$|\(([^()]*)\))")
+_DEFAULTED: Final = ("cpu", "memory", "ephemeral-storage")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -139,7 +140,10 @@ def field_value(path: str, pod: Object, status: Object) -> str:
 
 
 def resource_value(reference: Object, container: Object, pod: Object, allocatable: Mapping[str, str]) -> str:
-    """Return a request or limit of a container, in whole divisors rounded up. No limit is what the node has."""
+    """Return a request or limit of a container, in whole divisors rounded up. No limit is what the node has.
+
+    Huge pages are never overdrawn: no limit is none of them.
+    """
     name = reference.get("containerName") or container["name"]
     found = find_container(pod["spec"], name)
     if found is None:
@@ -149,7 +153,7 @@ def resource_value(reference: Object, container: Object, pod: Object, allocatabl
     amounts = (named.get("resources") or {}).get(kind) or {}
     text = amounts.get(resource)
     if text is None:
-        text = allocatable.get(resource, "0") if kind == "limits" else "0"
+        text = allocatable.get(resource, "0") if kind == "limits" and resource in _DEFAULTED else "0"
     amount, divisor = Quantity.parse(text), Quantity.parse(reference.get("divisor") or "1")
     if divisor.milli == 0:
         divisor = Quantity.parse("1")

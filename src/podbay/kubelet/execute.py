@@ -89,7 +89,8 @@ class Executor:
                 await asyncio.to_thread(kubelet.files.prepare, pod)
                 sandboxes.log_directory(kubelet.config.log_root, pod).mkdir(parents=True, exist_ok=True)
                 most = max(0, kubelet.config.pod_pids_limit)
-                cgroups.prepare(config.cgroup_parent, pod_resources(pod), most_processes=most)
+                limits = pod_resources(pod, kubelet.page_sizes)
+                cgroups.prepare(config.cgroup_parent, limits, most_processes=most)
             async with self._turn(kubelet.sandbox_slots):
                 sandbox_id = await self._unless_ending(kubelet.runtime.run_sandbox(config), _ANSWER_S)
         except (RuntimeFailure, OSError) as error:
@@ -302,7 +303,7 @@ class Executor:
             args=expand_all(container.get("args") or (), values),
             envs=envs,
             mounts=mounts,
-            resources=linux_resources(pod, container, kubelet.memory_bytes),
+            resources=linux_resources(pod, container, kubelet.memory_bytes, kubelet.page_sizes),
             security=container_security(pod, container, await kubelet.images.known(image), kubelet.seccomp_root),
             sees_processes_of=_target(container, seen),
         )

@@ -81,13 +81,14 @@ class Resizer:
         """
         kubelet = self._kubelet
         actual = {key: value for key, value in self.actual(seen).items() if key not in stopped}
-        path, wanted = sandboxes.cgroup_of(kubelet.config, self._uid), pod_resources(pod)
+        path, sizes = sandboxes.cgroup_of(kubelet.config, self._uid), kubelet.page_sizes
+        wanted = pod_resources(pod, sizes)
         try:
-            self._limit(path, most_of(wanted, pod_resources(actual_pod(pod, seen, actual))))
+            self._limit(path, most_of(wanted, pod_resources(actual_pod(pod, seen, actual), sizes)))
             for container, asked in to_update(pod, seen, actual):
                 resources = asked.get("resources") or {}
                 if is_felt(resources, actual[container.id]):
-                    limits = linux_resources(pod, asked, kubelet.memory_bytes)
+                    limits = linux_resources(pod, asked, kubelet.memory_bytes, sizes)
                     await kubelet.runtime.update_resources(container.id, limits)
                 kubelet.allocations.updated(self._uid, container.id, resources)
             self._limit(path, wanted)

@@ -131,6 +131,7 @@ def most_of(one: LinuxResources, other: LinuxResources) -> LinuxResources:
         cpu_quota_us=max(one.cpu_quota_us, other.cpu_quota_us) if has_quota else 0,
         cpu_shares=max(one.cpu_shares, other.cpu_shares),
         memory_limit_bytes=max(one.memory_limit_bytes, other.memory_limit_bytes) if has_limit else 0,
+        huge_pages=one.huge_pages,  # which no resize changes
     )
 
 

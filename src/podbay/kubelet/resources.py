@@ -3,12 +3,13 @@
 Pure. Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from podbay.api import huge_pages
 from podbay.api.pod_containers import each_container
-from podbay.api.pod_resources import pod_amounts
+from podbay.api.pod_resources import pod_amounts, with_overhead
 from podbay.api.qos import qos_class
 from podbay.api.quantity import Quantity
 from podbay.cri.runtime import LinuxResources
@@ -21,14 +22,20 @@ _GUARANTEED_SCORE: Final = -997
 _BEST_EFFORT_SCORE: Final = 1000
 
 
-def linux_resources(pod: Mapping[str, Any], container: Mapping[str, Any], memory_bytes: int) -> LinuxResources:
-    """Return a container's limits. ``memory_bytes`` is the node's capacity."""
-    asked = _amounts(container)
-    return _as_cgroup(asked, oom_score_adj=oom_score_adj(pod, container, memory_bytes))
+def linux_resources(
+    pod: Mapping[str, Any], container: Mapping[str, Any], memory_bytes: int, page_sizes: Collection[int]
+) -> LinuxResources:
+    """Return a container's limits. The node has ``memory_bytes``, and huge pages of ``page_sizes``."""
+    limits = _as_cgroup(_amounts(container), oom_score_adj=oom_score_adj(pod, container, memory_bytes))
+    asked = huge_pages.amounts_of((container.get("resources") or {}).get("limits"))
+    return replace(limits, huge_pages=huge_pages.limits(asked, page_sizes))
 
 
-def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
-    """Return what a pod may have: a limit only if every container has one. Its overhead comes on top."""
+def pod_resources(pod: Mapping[str, Any], page_sizes: Collection[int]) -> LinuxResources:
+    """Return what a pod may have: a limit only if every container has one. Its overhead comes on top.
+
+    Of huge pages, of which the node has ``page_sizes``, it may have what its containers have, which is never overdrawn.
+    """
     spec = pod["spec"]
     together = pod_amounts(spec, lambda container: asdict(_amounts(container)))
     every = [_amounts(container) for kind, container in each_container(spec) if kind != "ephemeralContainers"]
@@ -41,7 +48,9 @@ def pod_resources(pod: Mapping[str, Any]) -> LinuxResources:
     together["milli_cpu"] += milli
     together["milli_cpu_limit"] += milli if together["milli_cpu_limit"] else 0
     together["memory_limit_bytes"] += memory if together["memory_limit_bytes"] else 0
-    return _as_cgroup(_Amounts(**together))
+    pages = with_overhead(spec, pod_amounts(spec, _pages), lambda _, text: Quantity.parse(text).value)
+    asked = huge_pages.amounts_of({name: str(amount) for name, amount in pages.items()})
+    return replace(_as_cgroup(_Amounts(**together)), huge_pages=huge_pages.limits(asked, page_sizes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,11 @@ def _amounts(container: Mapping[str, Any]) -> _Amounts:
         milli_cpu_limit=Quantity.parse(limits.get("cpu", "0")).milli,
         memory_limit_bytes=Quantity.parse(limits.get("memory", "0")).value,
     )
+
+
+def _pages(container: Mapping[str, Any]) -> dict[str, int]:
+    requests = (container.get("resources") or {}).get("requests") or {}
+    return {name: Quantity.parse(v).value for name, v in requests.items() if name.startswith(huge_pages.PREFIX)}
 
 
 def _as_cgroup(asked: _Amounts, *, oom_score_adj: int = 0) -> LinuxResources:

@@ -67,13 +67,17 @@ def test_a_mount_of_an_image_names_it_and_no_path_of_the_host() -> None:
 
 
 def test_a_status_tells_resources_and_the_user_or_that_nobody_told_them() -> None:
-    linux = pb.LinuxContainerResources(cpu_period=100_000, cpu_quota=5000, cpu_shares=51, memory_limit_in_bytes=9)
+    pages = [pb.HugepageLimit(page_size="2MB", limit=7)]
+    linux = pb.LinuxContainerResources(
+        cpu_period=100_000, cpu_quota=5000, cpu_shares=51, memory_limit_in_bytes=9, hugepage_limits=pages
+    )
     user = pb.ContainerUser(linux=pb.LinuxContainerUser(uid=1, gid=2, supplemental_groups=[3, 4]))
     message = pb.ContainerStatus(id="c", resources=pb.ContainerResources(linux=linux), user=user)
     told = messages.container_status(message)
     assert told.resources == LinuxResources(
-        cpu_period_us=100_000, cpu_quota_us=5000, cpu_shares=51, memory_limit_bytes=9
+        cpu_period_us=100_000, cpu_quota_us=5000, cpu_shares=51, memory_limit_bytes=9, huge_pages=(("2MB", 7),)
     )
+    assert told.resources is not None and messages.linux_resources(told.resources) == linux
     assert told.user == ContainerUser(uid=1, gid=2, supplemental_groups=(3, 4))
     silent = messages.container_status(pb.ContainerStatus(id="c"))
     assert (silent.resources, silent.user) == (None, None)

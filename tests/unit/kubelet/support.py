@@ -37,6 +37,7 @@ MACHINE = Machine(
     os_image="Debian",
     architecture="amd64",
     hostname="host",
+    huge_pages={2 << 20: 0, 1 << 30: 0},
 )
 
 

@@ -77,3 +77,27 @@ def test_one_hierarchy_gets_it_all_and_every_parent_lets_it(unified: Path) -> No
 @pytest.mark.parametrize(("shares", "weight"), [(2, 1), (1024, 39), (262_144, 10_000), (0, 1)])
 def test_shares_become_weights(shares: int, weight: int) -> None:
     assert cgroups.cpu_weight(shares) == weight
+
+
+PAGES = LinuxResources(cpu_shares=2, huge_pages=(("2MB", 4 << 20), ("1GB", 0)))
+
+
+def test_huge_pages_are_limited_where_a_hierarchy_counts_them(separate: Path) -> None:
+    cgroups.prepare("/podbay/pod1", PAGES, separate)
+    (separate / "hugetlb").mkdir()
+    for size in ("2MB", "1GB"):
+        (separate / "hugetlb" / f"hugetlb.{size}.limit_in_bytes").touch()
+    cgroups.prepare("/podbay/pod2", PAGES, separate)
+    assert read(separate / "hugetlb/podbay/pod2") == {
+        "hugetlb.1GB.limit_in_bytes": "0", "hugetlb.2MB.limit_in_bytes": str(4 << 20),
+    }  # fmt: skip
+
+
+def test_huge_pages_are_limited_in_version_2_if_the_kernel_can(unified: Path) -> None:
+    cgroups.prepare("/podbay/pod1", PAGES, unified)
+    assert "hugetlb.2MB.max" not in read(unified / "podbay/pod1")
+    (unified / "cgroup.controllers").write_text("cpuset cpu memory hugetlb pids\n")
+    cgroups.prepare("/podbay/pod2", PAGES, unified)
+    assert (unified / "podbay" / "cgroup.subtree_control").read_text() == "+cpu +memory +pids +hugetlb"
+    found = read(unified / "podbay/pod2")
+    assert (found["hugetlb.2MB.max"], found["hugetlb.1GB.max"]) == (str(4 << 20), "0")

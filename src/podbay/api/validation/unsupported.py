@@ -86,7 +86,7 @@ _POD_SPEC: Final[dict[str, Rule]] = {
         {
             **_honoured("name", "hostPath", "configMap", "secret", "downwardAPI", "image", "persistentVolumeClaim"),
             "ephemeral": Fields({"volumeClaimTemplate": Fields({"metadata": _YES, "spec": Fields(_CLAIM)})}),
-            "emptyDir": Fields({"medium": Values(("", "Memory")), "sizeLimit": _YES}),
+            "emptyDir": Fields(_honoured("medium", "sizeLimit")),
             "projected": Fields(
                 {
                     "defaultMode": _YES,

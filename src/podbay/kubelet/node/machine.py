@@ -1,6 +1,7 @@
 """What the machine is and has: read once from the kernel.
 
-Gives plain facts to ``registration``. Source: /proc, uname(2), os-release(5).
+Gives plain facts to ``registration``. Source: /proc, uname(2), os-release(5),
+https://docs.kernel.org/admin-guide/mm/hugetlbpage.html
 """
 
 import os
@@ -8,10 +9,12 @@ import platform
 import shutil
 import socket
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+HUGE_PAGES: Final = Path("/sys/kernel/mm/hugepages")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -29,6 +32,7 @@ class Machine:
     os_image: str
     architecture: str
     hostname: str
+    huge_pages: Mapping[int, int] = field(default_factory=dict)  # by the bytes of a page, how many there are
 
 
 def read_machine(root: Path) -> Machine:
@@ -46,7 +50,17 @@ def read_machine(root: Path) -> Machine:
         os_image=_os_image(),
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         hostname=socket.gethostname(),
+        huge_pages=read_huge_pages(HUGE_PAGES),
     )
+
+
+def read_huge_pages(directory: Path) -> dict[int, int]:
+    """Return how many huge pages the machine has, by the bytes of one; a kernel without any has no directory."""
+    found = {}
+    for entry in directory.glob("hugepages-*kB"):
+        size = int(entry.name.removeprefix("hugepages-").removesuffix("kB"))
+        found[size * 1024] = int(_text(str(entry / "nr_hugepages")) or 0)
+    return found
 
 
 def _text(path: str) -> str:

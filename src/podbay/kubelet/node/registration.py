@@ -7,7 +7,9 @@ Source: https://kubernetes.io/docs/reference/node/node-labels/ and /docs/referen
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+from podbay.api.huge_pages import resource_name
 from podbay.api.local_path import DIRECTORY
+from podbay.api.quantity import Format, Quantity
 from podbay.cri.runtime import Image, RuntimeInfo
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.eviction.thresholds import reserved
@@ -110,22 +112,27 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
         "cpu": str(machine.cpus),
         "memory": f"{machine.memory_bytes // 1024}Ki",
         "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
-        "hugepages-1Gi": "0",
-        "hugepages-2Mi": "0",
+        **{
+            resource_name(size): str(Quantity.of(size * count, Format.BINARY_SI))
+            for size, count in sorted(machine.huge_pages.items())
+        },
         "pods": str(config.max_pods),
     }
 
 
 def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
-    """Return what pods may have: what is left before some are evicted. A node that only pretends evicts none."""
+    """Return what pods may have: what is left before some are evicted. A node that only pretends evicts none.
+
+    Huge pages are set apart, and no memory for anything else.
+    """
     found = capacity(config, machine)
-    if config.is_real:
-        for resource, signal, bytes_ in (
-            ("memory", "memory.available", machine.memory_bytes),
-            ("ephemeral-storage", "nodefs.available", machine.disk_bytes),
-        ):
-            kept = reserved(config.thresholds(), signal, bytes_)
-            found[resource] = f"{max(0, bytes_ - kept) // 1024}Ki"
+    set_apart = sum(size * count for size, count in machine.huge_pages.items())
+    for resource, signal, bytes_, taken in (
+        ("memory", "memory.available", machine.memory_bytes, set_apart),
+        ("ephemeral-storage", "nodefs.available", machine.disk_bytes, 0),
+    ):
+        kept = reserved(config.thresholds(), signal, bytes_) if config.is_real else 0
+        found[resource] = f"{max(0, bytes_ - kept - taken) // 1024}Ki"
     return found
 
 

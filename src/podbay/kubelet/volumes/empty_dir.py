@@ -1,4 +1,4 @@
-"""emptyDir volumes: a directory of the pod's own, on disk or in memory.
+"""emptyDir volumes: a directory of the pod's own, on disk, in memory or in huge pages.
 
 Takes the place and what the pod says; makes it whole or not at all, once. Blocking.
 Invariant: a directory that is there is never touched again: its owner, mode and content are the containers' business.
@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from podbay.api import huge_pages
 from podbay.api.pod_containers import is_sidecar, lasting_containers
 from podbay.api.quantity import Quantity
 from podbay.kubelet.volumes import mounting, ownership
+from podbay.kubelet.volumes.problem import VolumeProblem
 
 _MODE: Final = 0o777
 _MEMORY_MODE: Final = 0o1777
+_HUGE_PAGES: Final = "HugePages"
+_OF_SIZE: Final = "HugePages-"
 
 
 def set_up(path: Path, *, size_bytes: int | None, fs_group: int | None) -> None:
@@ -43,6 +47,43 @@ def set_up_memory(path: Path, *, size_bytes: int, fs_group: int | None) -> None:
         return
     mode = _MEMORY_MODE if fs_group is None else ownership.directory_mode(_MEMORY_MODE)
     mounting.mount_tmpfs(path, mode=mode, size_bytes=size_bytes, gid=fs_group)
+
+
+def set_up_huge_pages(path: Path, *, page_bytes: int, fs_group: int | None) -> None:
+    """Make the directory as a file system in huge pages of a size. Raises OSError."""
+    path.mkdir(parents=True, exist_ok=True)
+    if os.path.ismount(path):
+        return
+    mounting.mount_huge_pages(path, page_bytes=page_bytes)
+    if fs_group is not None:
+        ownership.give_to_group(path, fs_group)
+
+
+def page_bytes(pod: Mapping[str, Any], medium: str) -> int:
+    """Return how large the pages of a directory are, 0 if its medium is another. Raises VolumeProblem. Pure.
+
+    A medium that names no size means the one size of which the pod's containers have pages.
+    """
+    if medium in ("", "Memory"):
+        return 0
+    if medium != _HUGE_PAGES and not medium.startswith(_OF_SIZE):
+        raise VolumeProblem(f'unknown storage medium "{medium}"')
+    spec = pod["spec"]
+    containers = [*spec["containers"], *(spec.get("initContainers") or ())]
+    requests = [(container.get("resources") or {}).get("requests") for container in containers]
+    sizes = sorted({size for amounts in requests for size in huge_pages.amounts_of(amounts)})
+    if medium == _HUGE_PAGES and len(sizes) > 1:
+        raise VolumeProblem(f"medium: {medium} can't be used if container requests multiple huge page sizes")
+    if medium != _HUGE_PAGES:
+        try:
+            wanted = Quantity.parse(medium.removeprefix(_OF_SIZE)).value
+        except ValueError as error:
+            raise VolumeProblem(str(error)) from None
+        sizes = [size for size in sizes if size == wanted]
+    if not sizes:
+        why = "hugePages storage requested, but there is no resource request for huge pages"
+        raise VolumeProblem(f"medium {medium}: {why}")
+    return sizes[0]
 
 
 def memory_size_bytes(pod: Mapping[str, Any], size_limit: object, allocatable: Mapping[str, str]) -> int:

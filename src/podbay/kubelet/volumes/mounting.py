@@ -31,6 +31,11 @@ def mount_tmpfs(path: Path, *, mode: int, size_bytes: int, gid: int | None = Non
         _mount("tmpfs", path, "tmpfs", 0, options)  # before Linux 6.4
 
 
+def mount_huge_pages(path: Path, *, page_bytes: int) -> None:
+    """Mount a file system in huge pages of a size. Raises OSError."""
+    _mount("nodev", path, "hugetlbfs", 0, f"pagesize={page_bytes}")
+
+
 def bind(source: str, target: Path) -> None:
     """Show a file or directory at another place, without what is mounted in it. Raises OSError."""
     _mount(source, target, "", _BIND, "")

@@ -199,8 +199,10 @@ class PodVolumes:
                 state.place = await self._claimed.set_up(volume, pod)
             return
         if kind in ("hostPath", "emptyDir"):
-            if self._is_real and not state.is_set_up:
-                await asyncio.to_thread(self._set_up_plain, volume, pod)
+            if not state.is_set_up:
+                page_bytes = empty_dir.page_bytes(pod, (volume.get("emptyDir") or {}).get("medium") or "")
+                if self._is_real:
+                    await asyncio.to_thread(self._set_up_plain, volume, pod, page_bytes)
             return
         payload = self._payload(kind, volume, pod, tokens)
         digest = _digest(payload)
@@ -224,14 +226,17 @@ class PodVolumes:
                     due.append(due_s)
         return _Tokens(found, due)
 
-    def _set_up_plain(self, volume: Object, pod: Object) -> None:
+    def _set_up_plain(self, volume: Object, pod: Object, page_bytes: int) -> None:
         if volume.get("hostPath") is not None:
             host_path.prepare(volume["hostPath"])
             return
-        source = volume["emptyDir"]
+        source, path = volume["emptyDir"], self.path(pod["metadata"]["uid"], volume)
+        if page_bytes:
+            empty_dir.set_up_huge_pages(path, page_bytes=page_bytes, fs_group=_fs_group(pod))
+            return
         in_memory = source.get("medium") == "Memory"
         size = empty_dir.memory_size_bytes(pod, source.get("sizeLimit"), self._allocatable()) if in_memory else None
-        empty_dir.set_up(self.path(pod["metadata"]["uid"], volume), size_bytes=size, fs_group=_fs_group(pod))
+        empty_dir.set_up(path, size_bytes=size, fs_group=_fs_group(pod))
 
     def _payload(self, kind: str, volume: Object, pod: Object, tokens: Mapping[int, str | VolumeProblem]) -> Payload:
         source, allocatable = volume[kind], self._allocatable()

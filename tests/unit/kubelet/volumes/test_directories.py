@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from podbay.kubelet.volumes import empty_dir, ownership
+from podbay.kubelet.volumes.problem import VolumeProblem
 
 
 def modes(root: Path) -> dict[str, str]:
@@ -79,3 +80,58 @@ def test_an_init_container_counts_for_what_the_pod_can_use() -> None:
     assert empty_dir.memory_size_bytes(pod, None, {"memory": "1Gi"}) == 5 << 20
     pod["spec"]["initContainers"] = limited(None)["spec"]["containers"]
     assert empty_dir.memory_size_bytes(pod, None, {"memory": "1Gi"}) == 1 << 30
+
+
+def with_pages(*requests: str, init: str = "") -> dict[str, Any]:
+    made = [{"resources": {"requests": {"cpu": "1", f"hugepages-{size}": size}}} for size in (*requests, init) if size]
+    return {"spec": {"containers": made[: len(requests)], "initContainers": made[len(requests) :]}}
+
+
+@pytest.mark.parametrize(
+    ("medium", "pod", "found"),
+    [
+        ("", with_pages(), 0),
+        ("Memory", with_pages("2Mi", "1Gi"), 0),
+        ("HugePages", with_pages("2Mi", "2Mi"), 2 << 20),
+        ("HugePages", with_pages("2Mi", "2048Ki"), 2 << 20),
+        ("HugePages", with_pages(init="1Gi"), 1 << 30),
+        ("HugePages-1Gi", with_pages("2Mi", "1Gi"), 1 << 30),
+        ("HugePages-2Mi", with_pages("1Gi", init="2Mi"), 2 << 20),
+    ],
+)
+def test_a_directory_in_huge_pages_has_those_that_its_pod_asks_for(
+    medium: str, pod: dict[str, Any], found: int
+) -> None:
+    assert empty_dir.page_bytes(pod, medium) == found
+
+
+@pytest.mark.parametrize(
+    ("medium", "pod", "why"),
+    [
+        ("Tape", with_pages("2Mi"), 'unknown storage medium "Tape"'),
+        (
+            "HugePages",
+            with_pages("2Mi", "1Gi"),
+            "medium: HugePages can't be used if container requests multiple huge page sizes",
+        ),
+        (
+            "HugePages",
+            with_pages(),
+            "medium HugePages: hugePages storage requested, but there is no resource request for huge pages",
+        ),
+        (
+            "HugePages-1Gi",
+            with_pages("2Mi"),
+            "medium HugePages-1Gi: hugePages storage requested, but there is no resource request for huge pages",
+        ),
+        (
+            "HugePages-many",
+            with_pages("2Mi"),
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
+    ],
+)
+def test_why_a_directory_has_no_huge_pages(medium: str, pod: dict[str, Any], why: str) -> None:
+    with pytest.raises(VolumeProblem) as caught:
+        empty_dir.page_bytes(pod, medium)
+    assert caught.value.event("v", ["v"]) == f'MountVolume.SetUp failed for volume "v" : {why}'

@@ -23,7 +23,7 @@ POD = {
     },
     "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "1500m"}, "requests": {"memory": "32Mi"}}}]},
 }
-ALLOCATABLE = {"cpu": "4", "memory": "1Gi"}
+ALLOCATABLE = {"cpu": "4", "memory": "1Gi", "hugepages-2Mi": "16Mi"}
 
 
 def texts(payload: Payload) -> dict[str, str]:
@@ -81,6 +81,7 @@ def test_a_pod_tells_its_name_and_labels() -> None:
         ("requests.memory", "0", str(32 << 20)),
         ("limits.memory", "1Mi", "1024"),
         ("requests.cpu", "1m", "0"),
+        ("limits.hugepages-2Mi", "1Mi", "0"),
     ],
 )
 def test_a_pod_tells_its_containers_resources(resource: str, divisor: str, told: str) -> None:
