@@ -34,6 +34,17 @@ async def test_a_node_tells_of_its_huge_pages_and_has_less_memory_for_them(empty
     assert status["allocatable"]["memory"] == f"{(7 << 10) - 16}Mi"
 
 
+async def test_a_node_whose_machine_has_other_pages_now_forgets_the_old_ones(empty_cluster: Cluster) -> None:
+    cluster = empty_cluster
+    await cluster.add_node("node-1", machine=HUGE)
+    await cluster.kubelets["node-1"].kill()
+    await cluster.runtimes["node-1"].shut_down()
+    await cluster.add_node("node-1", machine=replace(MACHINE, huge_pages={2 << 20: 4}))
+    status = (await cluster.rest.get(NODES, "node-1"))["status"]
+    for told in (status["capacity"], status["allocatable"]):
+        assert {name: amount for name, amount in told.items() if "huge" in name} == {"hugepages-2Mi": "8Mi"}
+
+
 async def test_a_pod_waits_for_huge_pages_that_no_node_has(cluster: Cluster) -> None:
     await cluster.create(asking("web"))
     assert await waits(cluster, "web") == f"0/1 nodes are available: 1 Insufficient hugepages-2Mi. {NO_USE}"

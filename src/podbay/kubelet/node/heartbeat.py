@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from podbay.api.errors import AlreadyExists, NotFound, StatusError
+from podbay.api.huge_pages import PREFIX
 from podbay.api.resources import LEASES, NODES
 from podbay.api.validation.resource_requirements import is_extended
 from podbay.client.informer import Informer
@@ -23,7 +24,7 @@ from podbay.client.transport import TransportError
 from podbay.cri.runtime import Runtime, RuntimeFailure, RuntimeInfo
 from podbay.kubelet.config import KubeletConfig
 from podbay.kubelet.node.machine import Machine
-from podbay.kubelet.node.registration import allocatable, node_object, node_status
+from podbay.kubelet.node.registration import allocatable, capacity, node_object, node_status
 from podbay.lib.activity import Activity
 from podbay.lib.backoff import Backoff
 from podbay.lib.clock import Clock
@@ -210,7 +211,17 @@ class Heartbeat:
                     missing[part] = lacks
             if missing:
                 await self._rest.patch(NODES, self._config.node_name, {"metadata": missing})
+            await self._forget_pages(current)
             self._written = {"conditions": (current.get("status") or {}).get("conditions") or []}
+
+    async def _forget_pages(self, node: Object) -> None:
+        """Take from the node's object the sizes of huge pages that its machine has no more."""
+        told = (node.get("status") or {}).get("capacity") or {}
+        pages = {name for name in told if name.startswith(PREFIX)}
+        gone = dict.fromkeys(pages - capacity(self._config, self._machine).keys())
+        if gone:
+            changes = {"status": {"capacity": gone, "allocatable": gone}}
+            await self._rest.patch(NODES, self._config.node_name, changes, subresource="status")
 
     async def _renew(self) -> None:
         name = self._config.node_name
