@@ -79,7 +79,11 @@ def _of_volume(volume: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_claim(claim: Mapping[str, Any]) -> Iterator[str]:
     yield from _old_class(claim)
-    yield from _fractions(claim["spec"], "spec.resources", of=("storage",), kinds=("requests", "limits"))
+    yield from _of_claimed(claim["spec"], "spec")
+
+
+def _of_claimed(spec: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield from _fractions(spec, f"{path}.resources", of=("storage",), kinds=("requests", "limits"))
 
 
 def _of_storage_class(obj: Mapping[str, Any]) -> Iterator[str]:
@@ -113,6 +117,9 @@ def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(annotations):
         if key == _SECCOMP_POD or key.startswith(_SECCOMP_CONTAINER):
             yield f"metadata.annotations[{key}]: {_SECCOMP_TEXT}"
+    for i, volume in enumerate(spec.get("volumes") or ()):
+        template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {}
+        yield from _of_claimed(template.get("spec") or {}, f"spec.volumes[{i}].ephemeral.volumeClaimTemplate.spec")
     yield from _odd_pull_secrets([reference.get("name") or "" for reference in spec.get("imagePullSecrets") or ()])
     containers = spec.get("containers") or ()
     for i, container in enumerate(containers):

@@ -26,6 +26,28 @@ from tests.unit.api.validation.support import pod
             ],
         ),
         (
+            {
+                "volumes": [
+                    {
+                        "name": "v",
+                        "ephemeral": {
+                            "volumeClaimTemplate": {
+                                "spec": {
+                                    "accessModes": ["ReadWriteOnce"],
+                                    "resources": {"requests": {"storage": "1500m"}},
+                                }
+                            }
+                        },
+                    },
+                ]
+            },
+            {},
+            [
+                "spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]: fractional byte value"
+                ' "1500m" is invalid, must be an integer',
+            ],
+        ),
+        (
             {"terminationGracePeriodSeconds": -1},
             {},
             ["spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"],

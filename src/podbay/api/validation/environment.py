@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.huge_pages import PREFIX
 from podbay.api.quantity import Quantity
 from podbay.api.validation.field_errors import each_invalid, invalid, not_supported, required
 
@@ -24,7 +25,7 @@ _RESOURCES: Final = (
     "limits.cpu", "limits.ephemeral-storage", "limits.memory",
     "requests.cpu", "requests.ephemeral-storage", "requests.memory",
 )  # fmt: skip
-_HUGE_PAGES: Final = ("limits.hugepages-", "requests.hugepages-")
+_HUGE_PAGES: Final = (f"limits.{PREFIX}", f"requests.{PREFIX}")
 _SIZES: Final = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
 _SOURCES: Final = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
 _MORE_THAN_ONE: Final = "may not have more than one field specified at a time"
@@ -145,7 +146,7 @@ def validate_resource_reference(
         detail = "only divisor's values 1m and 1 are supported with the cpu resource"
         causes.append(invalid(f"{path}.divisor", resource, detail))
     named = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(kind)
-    named = "hugepages" if kind.startswith("hugepages-") else named
+    named = "hugepages" if kind.startswith(PREFIX) else named
     if named and str(divisor) not in _SIZES:
         detail = f"only divisor's values {', '.join(_SIZES)} are supported with the {named} resource"
         causes.append(invalid(f"{path}.divisor", resource, detail))

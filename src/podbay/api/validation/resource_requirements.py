@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from podbay.api import names
 from podbay.api.errors import Cause
+from podbay.api.huge_pages import PREFIX, page_size
 from podbay.api.quantity import Quantity
 from podbay.api.validation.field_errors import (
     duplicate,
@@ -20,7 +21,6 @@ from podbay.api.validation.field_errors import (
     required,
 )
 
-_HUGE_PAGES: Final = "hugepages-"
 _CONTAINER_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
 _COUNTS: Final = frozenset({
     "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
@@ -74,7 +74,7 @@ def validate_resources(resources: Mapping[str, Any] | None, path: str) -> list[C
             if kind == "requests":
                 causes += _request_within_limit(name, value, limits, path)
     named = {*limits, *requests}
-    if any(name.startswith(_HUGE_PAGES) for name in named) and not named & {"cpu", "memory"}:
+    if any(name.startswith(PREFIX) for name in named) and not named & {"cpu", "memory"}:
         causes.append(forbidden(path, "HugePages require cpu or memory"))
     return causes
 
@@ -102,12 +102,12 @@ def validate_resize_policies(policies: Sequence[Mapping[str, Any]], restart_poli
 def _container_resource_name(name: str, path: str) -> list[Cause]:
     if problems := names.qualified_name_problems(name):
         causes = each_invalid(path, name, problems)
-    elif "/" not in name and name not in _STANDARD and not name.startswith((_HUGE_PAGES, f"requests.{_HUGE_PAGES}")):
+    elif "/" not in name and name not in _STANDARD and not name.startswith((PREFIX, f"requests.{PREFIX}")):
         causes = [invalid(path, name, "must be a standard resource type or fully qualified")]
     else:
         causes = []
     if "/" not in name:
-        if name not in _CONTAINER_RESOURCES and not name.startswith(_HUGE_PAGES):
+        if name not in _CONTAINER_RESOURCES and not name.startswith(PREFIX):
             causes.append(invalid(path, name, "must be a standard resource for containers"))
     elif not is_native(name) and not is_extended(name):
         causes.append(invalid(path, name, "doesn't follow extended resource name standard"))
@@ -115,7 +115,7 @@ def _container_resource_name(name: str, path: str) -> list[Cause]:
 
 
 def _request_within_limit(name: str, value: Any, limits: Mapping[str, Any], path: str) -> list[Cause]:
-    may_overcommit = is_native(name) and not name.startswith(_HUGE_PAGES)
+    may_overcommit = is_native(name) and not name.startswith(PREFIX)
     if name not in limits:
         if may_overcommit:
             return []
@@ -133,10 +133,10 @@ def _request_within_limit(name: str, value: Any, limits: Mapping[str, Any], path
 
 
 def _huge_page_amount(name: str, value: Any, path: str) -> list[Cause]:
-    if not name.startswith(_HUGE_PAGES):
+    if not name.startswith(PREFIX):
         return []
     try:
-        amount, page = Quantity.parse(value), Quantity.parse(name.removeprefix(_HUGE_PAGES))
+        amount, page = Quantity.parse(value), page_size(name)
     except ValueError:
         return []
     if page.value > 0 and amount.value % page.value == 0:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from podbay.api.huge_pages import PREFIX
 from podbay.api.pod_resources import pod_amounts
 from podbay.api.quantity import Quantity, canonical
 from podbay.kubectl.describers.events import write_events
@@ -110,10 +111,10 @@ def _pods(out: Description, pods: Sequence[Object], status: Object) -> None:
     out.write(1, "Resource\tRequests\tLimits\n")
     out.write(1, "--------\t--------\t------\n")
     standard = ["cpu", "memory", "ephemeral-storage"]
-    for name in standard + sorted(n for n in allocatable if n.startswith("hugepages-")):
+    for name in standard + sorted(n for n in allocatable if n.startswith(PREFIX)):
         shares = [_share(totals[field].get(name), allocatable.get(name), name) for field in totals]
         out.write(1, f"{name}\t" + "\t".join(shares) + "\n")
-    for name in sorted(n for n in allocatable if n not in (*standard, "pods") and not n.startswith("hugepages-")):
+    for name in sorted(n for n in allocatable if n not in (*standard, "pods") and not n.startswith(PREFIX)):
         shown = [str(totals[field].get(name) or "0") for field in totals]
         out.write(1, f"{name}\t" + "\t".join(shown) + "\n")
 
