@@ -139,3 +139,14 @@ async def test_a_claim_that_was_deleted_before_its_pod_had_a_node_is_made_again(
     await cluster.rest.delete(PERSISTENT_VOLUME_CLAIMS, "web-data", namespace="default")
     await cluster.settle()
     assert (await get_claim(cluster))["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+async def test_a_pod_that_only_waits_for_its_finalizers_keeps_its_claim_from_nobody(cluster: Cluster) -> None:
+    made = bringing()
+    made["metadata"]["finalizers"] = ["example.com/waits"]
+    await cluster.create(made)
+    await delete(cluster, "web")
+    assert (await cluster.pod("web"))["metadata"]["deletionGracePeriodSeconds"] == 0
+    await cluster.rest.delete(PERSISTENT_VOLUME_CLAIMS, "web-data", namespace="default")
+    await cluster.settle()
+    assert not await cluster.exists(PERSISTENT_VOLUME_CLAIMS, "web-data", "default")
