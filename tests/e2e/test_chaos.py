@@ -30,7 +30,6 @@ from tests.e2e.harness import Pod, RealCluster, until
 SECONDS: Final = float(os.environ.get("CHAOS_S", "60"))
 SEED: Final = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
 PODS: Final = 100
-_ALIVE_MOST: Final = PODS if SECONDS > 300 else 30
 _VICTIMS: Final = (("server.pid",), ("node-2", "agent.pid"), ("node-1", "containerd.pid"), ("node-2", "containerd.pid"))
 _SETTLED_S: Final = 300.0
 _PATH: Final = "/api/v1/namespaces/default/pods"
@@ -53,16 +52,16 @@ class Chaos:
         self._admin = Admin(self.place)
 
     def operate(self) -> None:
-        """Make, change and delete pods until it is over."""
+        """Make all pods; then change, delete and make pods until it is over."""
         rng = random.Random(SEED)
         alive = self.promised
+        for name in self.kinds:
+            self.begin(name)
         while not self.over.wait(rng.uniform(0.02, 0.3)):
             name = rng.choice(list(self.kinds))
             dice, grace_s, word = rng.random(), rng.choice((0, 1, 5)), str(rng.randrange(1000))
             if name not in alive:
-                if len(alive) < _ALIVE_MOST and self.create(name):
-                    self.done["created"] += 1
-                    alive[name] = ""
+                self.begin(name)
             elif dice < 0.5:
                 options = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": grace_s}
                 self.ask("DELETE", f"{_PATH}/{name}", options)
@@ -78,6 +77,12 @@ class Chaos:
             else:
                 self.patch(f"{_PATH}/{name}", {"metadata": {"labels": {"word": word}, "annotations": {"word": word}}})
                 alive[name] = word
+
+    def begin(self, name: str) -> None:
+        """Make a pod, if the one of its name before is gone."""
+        if self.create(name):
+            self.done["created"] += 1
+            self.promised[name] = ""
 
     def create(self, name: str) -> bool:
         """Create a pod, and tell whether it is there: one of its name may still be ending, and a cut answer is open."""
