@@ -6,6 +6,7 @@ Source: upstream's kubelet admission, pkg/kubelet/lifecycle/predicate.go.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from podbay.api.pod_containers import lasting_containers
@@ -22,18 +23,41 @@ _SYSTEM_LABEL: Final = "kubernetes.io/os"
 _SYSTEM: Final = "linux"
 
 
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Something that a pod asks for more of than the others leave."""
+
+    resource: str
+    requested: int
+    used: int
+    capacity: int
+
+    @property
+    def missing(self) -> int:
+        """Return how much would have to become free."""
+        return self.requested - (self.capacity - self.used)
+
+    @property
+    def refusal(self) -> tuple[str, str]:
+        """Return (reason, message)."""
+        return f"OutOf{self.resource}", (
+            f"Node didn't have enough resource: {self.resource}, requested: {self.requested}, used: {self.used}, "
+            f"capacity: {self.capacity}"
+        )
+
+
 def refusal(
     pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], node: Mapping[str, Any] | None
 ) -> tuple[str, str] | None:
     """Return (reason, message). ``node`` None leaves out what only the API server knows: labels and taints."""
-    if (pod["metadata"].get("labels") or {}).get(_SYSTEM_LABEL, _SYSTEM) != _SYSTEM:
-        return (
-            "PodOSSelectorNodeLabelDoesNotMatch",
-            "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
-        )
-    lacking = insufficient(pod, others, allocatable)
-    if lacking is not None:
-        return lacking
+    return _other_system(pod) or insufficient(pod, others, allocatable) or mismatch(pod, others, node)
+
+
+def mismatch(pod: Pod, others: Sequence[Pod], node: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    """Return (reason, message) if the node is not for a pod, however much of it were free."""
+    other_system = _other_system(pod)
+    if other_system is not None:
+        return other_system
     if node is not None and not _matches(pod, node):
         return _predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
     taken = [port for other in others for port in _host_ports(other)]
@@ -61,9 +85,16 @@ def _amounts(requests: Mapping[str, str]) -> dict[str, int]:
 
 def insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> tuple[str, str] | None:
     """Return (reason, message) if the node has not enough left for a pod beside the others."""
+    found = shortages(pod, others, allocatable)
+    return found[0].refusal if found else None
+
+
+def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> list[Shortage]:
+    """Return everything that the node has not enough left of for a pod beside the others."""
+    found = []
     most = _amount("pods", allocatable.get("pods", "0"))
     if len(others) + 1 > most:
-        return _out_of("pods", 1, len(others), most)
+        found.append(Shortage("pods", 1, len(others), most))
     used: dict[str, int] = {}
     for other in others:
         for name, amount in requests_of(other).items():
@@ -74,13 +105,16 @@ def insufficient(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]
             continue  # nothing on the node hands it out: whoever told the scheduler of it keeps its books
         capacity = _amount(name, allocatable.get(name, "0"))
         if wanted.get(name, 0) > 0 and wanted[name] > capacity - used.get(name, 0):
-            return _out_of(name, wanted[name], used.get(name, 0), capacity)
-    return None
+            found.append(Shortage(name, wanted[name], used.get(name, 0), capacity))
+    return found
 
 
-def _out_of(name: str, requested: int, used: int, capacity: int) -> tuple[str, str]:
-    return f"OutOf{name}", (
-        f"Node didn't have enough resource: {name}, requested: {requested}, used: {used}, capacity: {capacity}"
+def _other_system(pod: Pod) -> tuple[str, str] | None:
+    if (pod["metadata"].get("labels") or {}).get(_SYSTEM_LABEL, _SYSTEM) == _SYSTEM:
+        return None
+    return (
+        "PodOSSelectorNodeLabelDoesNotMatch",
+        "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
     )
 
 

@@ -314,6 +314,7 @@ class Kubelet:
                 self._workers.pop(worker.uid, None)
                 self.images.forget(worker.pod)
                 self.allocations.forget(worker.uid)
+                self.room.forget(worker.uid)
                 self.room.made()
                 self.static_pods.wake()
                 self.runtime_events.forget_pod(worker.uid)

@@ -74,7 +74,7 @@ class Reporter:
             recursive_read_only=await self._can_recursive_read_only(seen),
             failure=worker.failure,
             eviction=worker.eviction,
-            is_disruption=worker.is_disruption,
+            disruption=worker.disruption,
             actual=worker.resizer.actual(seen),
             resize=worker.resizer.state,
         )

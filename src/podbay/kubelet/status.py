@@ -40,7 +40,7 @@ class Circumstances:
     recursive_read_only: bool = False  # whether the runtime can mount so
     failure: tuple[str, str] | None = None  # the whole pod was refused: (reason, message)
     eviction: tuple[str, str] | None = None  # the pod was stopped for good: (reason, message)
-    is_disruption: bool = False  # it was stopped for the node's sake
+    disruption: str | None = None  # it was stopped for the sake of the node or of another pod: what is told of that
     actual: Actual = field(default_factory=dict)  # what the containers have that run
     resize: ResizeState = NO_RESIZE
 
@@ -78,8 +78,8 @@ def pod_status(pod: Mapping[str, Any], seen: Observed, about: Circumstances) -> 
     status["conditions"] = pod_conditions(
         pod, phase, init, regular, has_network=seen.sandbox is not None, now=about.now, resize=about.resize
     )
-    if about.is_disruption and about.eviction is not None:
-        status["conditions"] = disrupted(status["conditions"], about.eviction[1], about.now)
+    if about.disruption is not None:
+        status["conditions"] = disrupted(status["conditions"], about.disruption, about.now)
     return status
 
 

@@ -17,6 +17,7 @@ from podbay.api.pod_containers import find_container
 from podbay.client.rest import Object
 from podbay.client.transport import TransportError
 from podbay.cri.runtime import Container, RuntimeFailure
+from podbay.kubelet import preemption
 from podbay.kubelet.actions import Plan
 from podbay.kubelet.active_deadline import DEADLINE_EXCEEDED, active_left_s
 from podbay.kubelet.admission import has_finished
@@ -57,7 +58,8 @@ class Worker:
         self._failures = 0
         self.failure: tuple[str, str] | None = None  # why the node refused it: (reason, message)
         self.eviction: tuple[str, str] | None = None  # why it is ended for good: (reason, message)
-        self.is_disruption = False
+        self.disruption: str | None = None  # what is told of it, if it is not for what the pod has done
+        self.has_stopped = False  # it was ended, and nothing of it runs any more
         self._most_grace_s: float | None = None
         self._executor = Executor(kubelet, self)
         self._reporter = Reporter(kubelet, self, self._executor)
@@ -83,9 +85,15 @@ class Worker:
 
         It is a disruption if that is for the node's sake, not for what the pod has done.
         """
-        self.eviction = ("Evicted", message)
-        self.is_disruption = is_disruption
         self._most_grace_s = grace_s
+        self._end("Evicted", message, message if is_disruption else None)
+
+    def preempt(self) -> None:
+        """Have the pod end for good, in its own time, for the sake of a pod that the node cannot do without."""
+        self._end(preemption.REASON, preemption.MESSAGE, preemption.DISRUPTION)
+
+    def _end(self, reason: str, message: str, disruption: str | None) -> None:
+        self.eviction, self.disruption = (reason, message), disruption
         self.tell("Warning", *self.eviction)
         self.ending.set()
         self.wake()
@@ -211,9 +219,11 @@ class Worker:
         if self.eviction is not None:
             return False, await self._exceed(seen)
         if self.failure is None and seen.is_nothing:
-            self.failure = await self._kubelet.room.refusal(self.pod, is_static=self.is_static)
+            self.failure = await self._kubelet.room.refusal(self)
             if self.failure is not None:
                 self.tell("Warning", *self.failure)
+            elif (wait_s := self._kubelet.room.wait_s(self.uid)) is not None:
+                return False, wait_s
         if self.failure is not None:
             return False, await self.write(seen)
         await self._allocate(seen)
@@ -251,6 +261,7 @@ class Worker:
             self.eviction = DEADLINE_EXCEEDED
             self.tell("Normal", *DEADLINE_EXCEEDED)
         await self._finish(seen)
+        self._stopped()
         return await self.write(await self._look())
 
     async def _look(self) -> Observed:
@@ -328,9 +339,16 @@ class Worker:
         """Stop what still runs of a pod that has nothing to do any more, and its sandbox."""
         await self.stopper.kill(seen, [seen.sandbox] if seen.sandbox is not None else [])
 
+    def _stopped(self) -> None:
+        """Let go on who waits for the room that the pod had, whether or not the API server hears of it."""
+        if not self.has_stopped:
+            self.has_stopped = True
+            self._kubelet.room.made()
+
     async def _terminate(self, seen: Observed) -> float | None:
         """End a pod that is being deleted: stop, tell, and let the API server forget it."""
         await self.stopper.kill(seen, [seen.sandbox] if seen.sandbox is not None else [])
+        self._stopped()
         if seen.running:
             seen = await self._look()
         await self._kubelet.volumes.tear_down(self.uid)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podbay.kubelet.admission import refusal
+from podbay.kubelet.admission import mismatch, refusal, shortages
 from tests.unit.kubelet.views import a_container, a_pod, a_sidecar
 
 ALLOCATABLE = {"cpu": "4", "memory": "8Gi", "pods": "110"}
@@ -101,3 +101,13 @@ def test_a_resource_that_nothing_here_hands_out_is_left_to_the_scheduler() -> No
     assert refusal(asking, [], ALLOCATABLE, None) is None
     found = refusal(asking, [], {**ALLOCATABLE, "example.com/scarce": "1"}, None)
     assert found is not None and found[0] == "OutOfexample.com/scarce"
+
+
+def test_all_that_is_missing_is_found_and_a_mismatch_is_told_apart() -> None:
+    asking = a_pod(a_container("main", resources={"requests": {"cpu": "5", "memory": "1Gi"}}), nodeSelector={"a": "b"})
+    found = shortages(asking, [a_pod()], {**ALLOCATABLE, "pods": "1", "memory": "512Mi"})
+    assert {each.resource: each.missing for each in found} == {"pods": 1, "cpu": 1000, "memory": 512 << 20}
+    node = {"metadata": {"name": "n"}}
+    refused, unfit = refusal(asking, [], ALLOCATABLE, node), mismatch(asking, [], node)
+    assert refused is not None and refused[0] == "OutOfcpu"
+    assert unfit is not None and unfit[0] == "NodeAffinity"
