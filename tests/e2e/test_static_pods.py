@@ -97,3 +97,22 @@ def test_while_the_server_is_away_a_changed_file_is_another_pod(another: RealClu
     another.up()
     until(lambda: another.kubectl("logs", name, check=False).out == "two\n", "it is asked by its name")
     until(lambda: container(mirror(another))[0] != container(shown)[0], "the mirror shows what runs")
+
+
+def test_a_pod_ends_when_a_static_pod_needs_its_room(another: RealCluster, directory: Path) -> None:
+    node = another.nodes()[1]
+    cpu = another.get("node", node)["status"]["allocatable"]["cpu"]
+    small = shell("main", SLEEP, resources={"requests": {"memory": "16Mi"}})
+    large = shell("main", SLEEP, resources={"requests": {"cpu": cpu}})
+    another.apply(pod("small", small, nodeName=node), pod("large", large, nodeName=node))
+    another.wait_ready("small", "large")
+    asking = shell("main", f"echo one; {SLEEP}", resources={"requests": {"cpu": "100m"}})
+    (directory / "web.yaml").write_text(json.dumps(pod("web", asking)))
+    shown = mirror(another)
+    ended = another.get("pod", "large")["status"]
+    assert (ended["phase"], ended["reason"]) == ("Failed", "Preempting")
+    finished_at = ended["containerStatuses"][0]["state"]["terminated"]["finishedAt"]
+    assert finished_at <= shown["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    described = another.kubectl("describe", "pod", "large").out
+    assert "Preempted in order to admit critical pod" in described and "DisruptionTarget" in described
+    assert another.get("pod", "small")["status"]["phase"] == "Running"

@@ -9,7 +9,8 @@ import pytest
 from podbay.api.errors import NotFound
 from podbay.api.mirror_pods import MIRROR, SEEN
 from podbay.api.resources import EVENTS, NODES, PODS
-from tests.unit.kubelet.support import NODE, House, Object, condition, house
+from podbay.cri.runtime import ContainerState
+from tests.unit.kubelet.support import NODE, House, Object, condition, house, pod
 
 NAME = f"web-{NODE}"
 
@@ -168,3 +169,18 @@ async def test_a_mirror_pod_that_shows_nothing_goes(home: House) -> None:
     with pytest.raises(NotFound):
         await home.pod("stray")
     assert await home.runtime.sandboxes() == []
+
+
+async def test_room_is_made_for_a_static_pod_also_while_the_api_server_is_away(home: House) -> None:
+    asking: Object = {"name": "main", "image": "busybox:1", "resources": {"requests": {"cpu": "2"}}}
+    await home.run(pod("fills", containers=[asking]))
+    (filling,) = await containers(home)
+    home.link.is_cut = True
+    write(home, containers=[asking])
+    await home.pass_time(60)
+    running = [each.id for each in await home.runtime.containers() if each.state is ContainerState.RUNNING]
+    assert len(running) == 1 and running != [filling]
+    home.link.is_cut = False
+    await home.pass_time(60)
+    assert (await home.status("fills"))["reason"] == "Preempting"
+    assert (await home.status(NAME))["phase"] == "Running"
