@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from podbay.kubelet.worker import Worker
 
 _LEAST_PATIENCE_S: Final = 10.0
+_EXCEEDED: Final = "Container runtime did not kill the pod within specified grace period."
 _PATIENCE: Final = 1.5  # times the grace period of those who have to go
 
 
@@ -34,6 +35,9 @@ class _Promise:
 
     leaving: "Sequence[Worker]"
     until: float
+
+
+_KEPT: Final = _Promise((), 0.0)
 
 
 class Room:
@@ -81,11 +85,16 @@ class Room:
 
     def wait_s(self, uid: str) -> float | None:
         """Return how long a pod waits at most for those who make room for it, or None if it does not wait."""
-        promise = self._promised.get(uid)
-        if promise is None or all(self._has_left(worker) for worker in promise.leaving):
-            return None
+        promise = self._promised.get(uid, _KEPT)
+        staying = [worker for worker in promise.leaving if not self._has_left(worker)]
         left_s = promise.until - self._kubelet.clock.monotonic()
-        return left_s if left_s > 0 else None
+        if staying and left_s > 0:
+            return left_s
+        for worker in staying:
+            worker.tell("Warning", "ExceededGracePeriod", _EXCEEDED)
+        if promise.leaving:
+            self._promised[uid] = _KEPT
+        return None
 
     def forget(self, uid: str) -> None:
         """Forget a pod that is gone."""
@@ -98,7 +107,7 @@ class Room:
     def made(self) -> None:
         """Hear that a pod takes less of the node than before: whoever waits for more may get it."""
         for worker in self._kubelet.workers():
-            if worker.resizer.is_pending or worker.uid in self._promised:
+            if worker.resizer.is_pending or self._promised.get(worker.uid, _KEPT).leaving:
                 worker.wake()
 
     def _preempt(self, worker: "Worker") -> tuple[str, str] | None:

@@ -70,7 +70,7 @@ class Worker:
     @property
     def is_taken(self) -> bool:
         """Tell whether the pod takes something of the node: it was not refused, and has not ended."""
-        return self.failure is None and not has_finished(self.pod)
+        return self.failure is None and not self.has_stopped and not has_finished(self.pod)
 
     @property
     def is_evictable(self) -> bool:
