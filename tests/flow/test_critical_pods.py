@@ -109,3 +109,25 @@ async def test_a_critical_pod_that_is_deleted_while_it_waits_is_gone_and_starts_
     await cluster.rest.delete(PODS, "vital", namespace="default")
     await cluster.pass_time(60)
     assert await cluster.phase("vital") == ""
+
+
+async def test_a_critical_pod_does_not_wait_for_ever_for_one_that_the_runtime_cannot_stop(cluster: Cluster) -> None:
+    await fill(cluster)
+    for method in ("stop_container", "stop_sandbox"):
+        cluster.runtimes["node-1"].fail(method, "UNKNOWN", "no", times=100)
+    await cluster.create(on_the_node("vital", "1"))
+    await cluster.pass_time(29)
+    assert await cluster.phase("vital") == "Pending"
+    await cluster.pass_time(1)
+    assert [await cluster.phase(name) for name in ("small", "vital")] == ["Running", "Running"]
+    told = "Container runtime did not kill the pod within specified grace period."
+    assert ("ExceededGracePeriod", told, 1) in await cluster.events_of("small")
+
+
+async def test_two_critical_pods_at_once_each_get_their_room(cluster: Cluster) -> None:
+    await fill(cluster)
+    for name in ("vital", "other"):
+        await cluster.rest.create(PODS, on_the_node(name, "1"), namespace="default")
+    for name in ("vital", "other"):
+        await cluster.until_running(name)
+    assert [await cluster.phase(name) for name in ("large", "free")] == ["Failed", "Running"]
