@@ -5,8 +5,11 @@ import importlib
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from bench import document, machine
 from bench.cluster import BenchError
@@ -14,6 +17,7 @@ from bench.figures import QUICK, Effort
 from bench.table import Section, markdown
 
 FIGURES = ("up", "pods", "rest", "api", "cli", "full")
+_HERE: Final = Path(__file__).parent
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             section: Section = importlib.import_module(f"bench.figures.{name}").measure(effort)
         except (BenchError, OSError, TimeoutError, RuntimeError) as error:
-            sys.stderr.write(f"error: {name}: {str(error) or type(error).__name__}\n")
+            sys.stderr.write(f"error: {name}: {_told(error)}\n")
             failed = True
             continue
         print(markdown(section))
@@ -41,6 +45,18 @@ def main(arguments: Sequence[str]) -> int:
         if not options.quick:
             document.write([section], machine.describe(), FIGURES)
     return 1 if failed else 0
+
+
+def _told(error: Exception) -> str:
+    """Return an error's text, or for one that has none what it is and where in the benchmark it came up."""
+    if str(error):
+        return str(error)
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_HERE)
+    ]
+    where = frames[-1]  # this module's, if no other
+    path = Path(where.filename).relative_to(_HERE.parent)
+    return f"{type(error).__name__} in {where.name}, {path}:{where.lineno}"
 
 
 if __name__ == "__main__":

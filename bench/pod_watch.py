@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bench.cluster import ROOT, BenchCluster, BenchError
 from bench.connection import Connection, open_connection, request
+from bench.patience import patience
 from podbay.wire import yaml
 
 _PATIENCE_S: Final = 60.0
@@ -22,10 +23,9 @@ MANIFEST: Final = ROOT / "bench" / "kubia.yaml"
 class PodWatch:
     """See the module."""
 
-    def __init__(self, asking: Connection, watching: Connection, *, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, asking: Connection, watching: Connection) -> None:
         self._asking = asking
         self._watching = watching
-        self._patience_s = patience_s
         self._rest = b""
         self._first: dict[tuple[str, str], float] = {}
         self._news = asyncio.Event()
@@ -51,17 +51,16 @@ class PodWatch:
         if status not in (200, 202):
             raise BenchError(f"delete pod: {status} {body.decode()}")
 
-    async def first(self, uid: str, what: str) -> float:
+    async def first(self, uid: str, what: str, *, patience_s: float = _PATIENCE_S) -> float:
         """Return when a pod was first seen in a phase, or ``DELETED``. Raises BenchError."""
-        try:
-            async with asyncio.timeout(self._patience_s):
-                while (uid, what) not in self._first:
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            seen = ", ".join(phase for key, phase in self._first if key == uid) or "nothing"
-            raise BenchError(f"pod {uid} was not {what} after {self._patience_s:.0f} s: seen {seen}") from None
+        async with patience(patience_s, lambda: f"pod {uid} to be {what}, seen {self._seen(uid)}"):
+            while (uid, what) not in self._first:
+                self._news.clear()
+                await self._news.wait()
         return self._first[uid, what]
+
+    def _seen(self, uid: str) -> str:
+        return ", ".join(what for of, what in self._first if of == uid) or "nothing"
 
     def _came(self, data: bytes, now: float) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from bench.patience import patience
+
 _LINE_BYTES: Final = 64 * 1024 * 1024
 _PATIENCE_S: Final = 90.0
 
@@ -19,18 +21,19 @@ _PATIENCE_S: Final = 90.0
 class Worker:
     """A process that answers in JSON lines."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, module: str) -> None:
         self._process = process
+        self._module = module
 
     @property
     def pid(self) -> int:
         """Return its pid."""
         return self._process.pid
 
-    async def line(self) -> Any:
-        """Return the next value that it prints. Raises RuntimeError if it ended, TimeoutError."""
+    async def line(self, *, patience_s: float = _PATIENCE_S) -> Any:
+        """Return the next value that it prints. Raises RuntimeError if it ended, BenchError."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(_PATIENCE_S):
+        async with patience(patience_s, lambda: f"an answer of {self._module}"):
             line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"a load process ended without an answer (exit code {await self._process.wait()})")
@@ -56,7 +59,7 @@ async def worker(module: str, task: Mapping[str, Any], environment: Mapping[str,
         limit=_LINE_BYTES,
     )
     try:
-        yield Worker(process)
+        yield Worker(process, module)
     finally:
         if process.returncode is None:
             process.kill()

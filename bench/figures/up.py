@@ -14,6 +14,7 @@ from bench.connection import open_connection, request
 from bench.cri.record import record
 from bench.cri.replay import Replay
 from bench.figures import Effort
+from bench.patience import patience
 from bench.pod_watch import manifest, pod_watch
 from bench.quantiles import median, paired_ratio
 from bench.table import Row, Section, seconds
@@ -122,19 +123,23 @@ async def _start(made: BenchCluster, times: Times, *, with_import: bool = False)
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(_PATIENCE_S):
+    step = "the API server to be ready"
+    async with patience(_PATIENCE_S, lambda: step):
         await _ready(made, process)
         times.ready.append(time.monotonic() - began)
         if with_import:
+            step = "`up` to end, and the image"
             await _ended(process)
             times.up.append(time.monotonic() - began)
             await asyncio.to_thread(made.import_image, kubia_archive())
+        step = "the first pod to run, and to be gone"
         async with pod_watch(made) as watch:
             uid = (await watch.create(manifest("first")))["metadata"]["uid"]
             times.running.append(await watch.first(uid, "Running") - began)
             await watch.delete("first")
             await watch.first(uid, "DELETED")
         if not with_import:
+            step = "`up` to end"
             await _ended(process)
 
 
@@ -174,7 +179,7 @@ async def _runtime_alone(made: BenchCluster, replay: Replay) -> float:
     )
     runtime = CriRuntime(str(place.socket), RealClock())
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with patience(_PATIENCE_S, lambda: "containerd alone to have its network"):
             while not await _has_network(runtime):
                 await asyncio.sleep(_LOOK_S)
         started = time.monotonic() - began

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bench.cluster import client_tls
 from bench.connection import Connection, open_connection, request
+from bench.patience import patience
 
 _EVENT_S: Final = 30.0
 _AT_ONCE: Final = 16  # handshakes under way: more would only wait in the server's backlog
@@ -35,8 +36,8 @@ class Audience:
             raise RuntimeError(f"{target}: {status}")
 
     async def saw(self, mark: bytes, count: int) -> list[float]:
-        """Return when the connections saw a mark, once that many did. Raises TimeoutError."""
-        async with asyncio.timeout(_EVENT_S):
+        """Return when the connections saw a mark, once that many did. Raises BenchError."""
+        async with patience(_EVENT_S, lambda: f"{mark.decode()} to come to {count} connections"):
             while len(self._seen.get(mark, ())) < count:
                 self._news.clear()
                 await self._news.wait()
