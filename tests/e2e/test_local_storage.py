@@ -60,7 +60,8 @@ def test_a_pod_that_takes_more_than_it_may_is_evicted(
 ) -> None:
     status = evicted[name]
     assert (status["reason"], status["message"]) == ("Evicted", message)
-    events = cluster.get("events", "--field-selector", f"involvedObject.name={name},reason=Evicted")["items"]
+    which = f"involvedObject.name={name},reason=Evicted"
+    events = until(lambda: cluster.get("events", "--field-selector", which)["items"], "its eviction is told of")
     assert [(event["type"], event["message"]) for event in events] == [("Warning", message)]
 
 

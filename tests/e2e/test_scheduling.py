@@ -194,8 +194,9 @@ def test_a_taint_that_is_taken_away_in_time_evicts_nobody(cluster: RealCluster) 
         stays()
         cluster.kubectl("taint", "node", node, f"{TAINT}-")
         throughout(12, stays)
-    told = cluster.kubectl("get", "events", "--field-selector=involvedObject.name=taint-eviction-4", "-o", "json").out
-    messages = [event["message"] for event in json.loads(told)["items"] if event["reason"] == "TaintManagerEviction"]
+    which = "--field-selector=involvedObject.name=taint-eviction-4,reason=TaintManagerEviction"
+    told = until(lambda: cluster.get("events", which)["items"], "the cancelled deletion is told of")
+    messages = [event["message"] for event in told]
     assert messages == ["Cancelling deletion of Pod default/taint-eviction-4"]
     cluster.wait_gone("taint-eviction-4")
 

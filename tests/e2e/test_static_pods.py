@@ -62,7 +62,7 @@ def test_a_file_is_a_pod_that_only_its_file_can_end(another: RealCluster, direct
     shown, name = mirror(another), name_of(another)
     assert another.kubectl("logs", name).out == another.podbay("logs", name).out == "one\n"
     assert another.exec(name, "hostname").strip() == name
-    assert "Started container main" in another.kubectl("describe", "pod", name).out
+    until(lambda: "Started container main" in another.kubectl("describe", "pod", name).out, "its start is told of")
     assert "Started container main" in another.podbay("describe", "pod", name).out
 
     another.kubectl("delete", "pod", name)
