@@ -204,11 +204,21 @@ class Cluster:
 
 def others(name: str) -> list[Settings]:
     """Return the settings of every other cluster on the machine that can be read."""
+    return [settings for other, settings in _all().items() if other != name]
+
+
+def given_runtimes() -> dict[str, str]:
+    """Return the endpoints of the runtimes that clusters on the machine were given, by the clusters' names."""
+    return {name: settings.runtime_endpoint for name, settings in _all().items() if settings.runtime_endpoint}
+
+
+def _all() -> dict[str, Settings]:
     if not STATE_ROOT.is_dir():
-        return []
-    found = []
-    for entry in STATE_ROOT.iterdir():
-        if (entry / "cluster.json").exists() and entry.name != name:
-            with contextlib.suppress(ClusterError):  # a broken one is no reason to refuse another
-                found.append(Cluster(entry.name).settings())
+        return {}
+    found = {}
+    for entry in sorted(STATE_ROOT.iterdir()):
+        # A broken one is no reason to refuse another; whoever is not root may read none.
+        with contextlib.suppress(ClusterError, PermissionError):
+            if (entry / "cluster.json").exists():
+                found[entry.name] = Cluster(entry.name).settings()
     return found

@@ -1,16 +1,17 @@
 """``podbay doctor``: what this machine has, what it lacks, and what to do about it.
 
-Only looks. Gives lines and an exit code.
+Only looks, also whether the runtimes answer that clusters were given. Gives lines and an exit code.
 """
 
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from podbay.standalone import machine, mounts
-from podbay.standalone.cluster import LOG_ROOT, RUN_ROOT, STATE_ROOT
+from podbay.standalone.cluster import LOG_ROOT, RUN_ROOT, STATE_ROOT, given_runtimes
 from podbay.standalone.errors import ClusterError
 
 _CAP_SYS_RESOURCE: Final = 24
@@ -21,7 +22,7 @@ def examine(say: Callable[[str], None]) -> int:
     """Tell what is there and what is missing; return 1 if a pod could not run."""
     missing = 0
     say(f"ok       Python {platform.python_version()}")
-    for need in machine.needs():
+    for need in (*machine.needs(), *_given_runtimes()):
         try:
             say(f"ok       {need.what}: {need.look()}")
         except ClusterError as error:
@@ -34,6 +35,18 @@ def examine(say: Callable[[str], None]) -> int:
         say(f"note     {note}")
     say(f"ok       state in {STATE_ROOT}, logs in {LOG_ROOT}, sockets and pid files in {RUN_ROOT}")
     return 1 if missing else 0
+
+
+def _given_runtimes() -> Iterator[machine.Need]:
+    """Yield the runtimes that clusters of this machine were given."""
+    for name, endpoint in given_runtimes().items():
+        yield machine.Need(f"runtime of cluster {name}", partial(_look, endpoint))
+
+
+def _look(endpoint: str) -> str:
+    from podbay.standalone.runtime import look
+
+    return look(endpoint)
 
 
 def _notes() -> list[str]:

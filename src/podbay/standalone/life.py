@@ -26,7 +26,7 @@ from podbay.standalone import (
     processes,
 )
 from podbay.standalone.admin import Admin
-from podbay.standalone.cluster import Cluster
+from podbay.standalone.cluster import Cluster, given_runtimes
 from podbay.standalone.errors import ClusterError
 from podbay.standalone.settings import Settings
 
@@ -109,7 +109,7 @@ def _settings(cluster: Cluster, nodes: int | None, oci_runtime: str, runtime_end
     if not cluster.exists():
         machine.check(oci_runtime=oci_runtime, private=not runtime_endpoint)
         if runtime_endpoint:
-            _check_endpoint(runtime_endpoint, nodes)
+            _check_endpoint(cluster, runtime_endpoint, nodes)
         else:
             oci_runtime = machine.oci_runtime_path(oci_runtime).rpartition("/")[2]
         settings = cluster.make(nodes=nodes or 1, oci_runtime=oci_runtime, runtime_endpoint=runtime_endpoint)
@@ -144,7 +144,7 @@ def _settings(cluster: Cluster, nodes: int | None, oci_runtime: str, runtime_end
     return settings
 
 
-def _check_endpoint(endpoint: str, nodes: int | None) -> None:
+def _check_endpoint(cluster: Cluster, endpoint: str, nodes: int | None) -> None:
     import asyncio
 
     from podbay.lib.clock import RealClock
@@ -156,6 +156,12 @@ def _check_endpoint(endpoint: str, nodes: int | None) -> None:
         raise ClusterError(
             f"--runtime-endpoint {endpoint}: it must be a socket, as in unix:///run/containerd/containerd.sock"
         )
+    for name, its in given_runtimes().items():
+        if its == endpoint and name != cluster.name:
+            raise ClusterError(
+                f"cluster {name} runs its pods on {endpoint}, and either kubelet would remove the other's: remove it"
+                f" with `podbay destroy{Cluster(name).flag}`, or give podbay another runtime"
+            )
     if not asyncio.run(is_unused(endpoint, RealClock())):
         raise ClusterError(
             f"the runtime at {endpoint} runs pods of somebody else, which a kubelet would remove: give podbay one that"

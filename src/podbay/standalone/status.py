@@ -24,7 +24,7 @@ def status(cluster: Cluster, *, say: Callable[[str], None]) -> int:
             rows.append((f"agent {place.name}", _process(processes.running(place.agent_pid), str(place.agent_log))))
             is_ready = is_ready and processes.running(place.agent_pid) is not None
         if settings.runtime_endpoint:
-            rows.append(("runtime", settings.runtime_endpoint))
+            rows.append(("runtime", _given(settings.runtime_endpoint)))
         else:
             pid = processes.running(place.containerd_pid)
             rows.append((f"containerd {place.name}", _process(pid, str(place.containerd_log))))
@@ -75,6 +75,16 @@ def _control_plane(cluster: Cluster, settings: Settings) -> tuple[Rows, bool]:
         ("server", _process(pid, log)),
     ]
     return [*head, *rows, ("pods", f"{running} running of {len(pods)}")], is_ready
+
+
+def _given(endpoint: str) -> str:
+    """Return where a runtime is that is not ours, or what is the matter with it."""
+    from podbay.standalone.runtime import look
+
+    try:
+        return look(endpoint)
+    except ClusterError as error:
+        return str(error)
 
 
 def _process(pid: int | None, log: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from podbay.standalone import machine, mounts
+from podbay.standalone import cluster, machine, mounts
 from podbay.standalone.doctor import examine
 from podbay.standalone.errors import ClusterError
 
@@ -100,3 +100,16 @@ def test_doctor_tells_what_is_missing_and_goes_on(monkeypatch: pytest.MonkeyPatc
     assert {"containerd", "ip", "nft", "iptables", "nsenter"} <= set(missing)
     assert any(line.startswith("ok       kernel") for line in told)
     assert "/var/log/podbay" in told[-1]
+
+
+def test_doctor_tells_of_a_runtime_that_a_cluster_was_given_and_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for root in ("STATE_ROOT", "RUN_ROOT", "LOG_ROOT"):
+        monkeypatch.setattr(cluster, root, tmp_path / root)
+    cluster.Cluster("first").make(nodes=1, runtime_endpoint=f"unix://{tmp_path}/x.sock")
+    told: list[str] = []
+    assert examine(told.append) == 1
+    lines = [line for line in told if "runtime of cluster" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"missing  runtime of cluster first: the runtime at unix://{tmp_path}/x.sock does not")
