@@ -35,8 +35,8 @@ class PrivateContainerd:
         self.bridge = f"pbt-{secrets.token_hex(4)}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self) -> None:
-        """Write the configuration: a bridge of its own, no registry."""
+    def configure(self, *, has_default_route: bool = False) -> None:
+        """Write the configuration: a bridge of its own, no registry; with a default route, pods reach the host."""
         cni = self.directory / "cni"
         cni.mkdir()
         network = {
@@ -51,6 +51,7 @@ class PrivateContainerd:
                         "type": "host-local",
                         "ranges": [[{"subnet": f"10.213.{secrets.randbelow(250)}.0/24"}]],
                         "dataDir": str(self.directory / "addresses"),
+                        "routes": [{"dst": "0.0.0.0/0"}] if has_default_route else [],
                     },
                 }
             ],
@@ -144,11 +145,11 @@ state = "{self.directory}/state"
 
 
 @contextlib.contextmanager
-def private_containerd() -> Iterator[PrivateContainerd]:
+def private_containerd(*, has_default_route: bool = False) -> Iterator[PrivateContainerd]:
     """Run a containerd with images for as long as the block."""
     assert os.geteuid() == 0, "these tests run real containers, which needs root"
     containerd = PrivateContainerd(Path(tempfile.mkdtemp(prefix="podbay-cri-")))
-    containerd.configure()
+    containerd.configure(has_default_route=has_default_route)
     containerd.start()
     try:
         containerd.import_images()

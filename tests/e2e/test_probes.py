@@ -30,8 +30,8 @@ def messages(cluster: RealCluster, name: str) -> list[str]:
 def restarts_once(cluster: RealCluster, name: str) -> None:
     until(lambda: cluster.get("pod", name)["status"].get("phase") == "Running", "it runs")
     until(lambda: restarts(cluster, name) >= 1, "it is restarted", patience_s=60)
-    for message in ("Container main failed liveness probe, will be restarted", "Liveness probe failed: "):
-        until(lambda message=message: any(message in told for told in messages(cluster, name)), message)
+    wanted = ("Container main failed liveness probe, will be restarted", "Liveness probe failed: ")
+    until(lambda: all(any(text in told for told in messages(cluster, name)) for text in wanted), "events tell why")
     cluster.wait_gone(name)
 
 
