@@ -89,6 +89,87 @@ _STATUSES: Final = {
              "state": {"waiting": {"reason": "PodInitializing"}}},
         ],
     },
+    "ends/evicted": {
+        "phase": "Failed", "reason": "Evicted", "startTime": _OLD, "qosClass": "Burstable",
+        "message": "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. "
+        "Container c was using 80Mi, request is 64Mi, has larger consumption of memory. ",
+        "conditions": [
+            {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "message": "low"},
+            {"type": "PodReadyToStartContainers", "status": "False"},
+            {"type": "Initialized", "status": "True"},
+            {"type": "Ready", "status": "False", "reason": "PodFailed"},
+        ],
+        "containerStatuses": [
+            {"name": "c", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "", "started": False,
+             "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown",
+                                      "message": "The container could not be located when the pod was terminated"}},
+             "lastState": {"terminated": {"exitCode": 0, "startedAt": None, "finishedAt": None}}},
+        ],
+    },
+    "ends/preempted": {
+        "phase": "Failed", "podIP": "10.1.0.9", "podIPs": [{"ip": "10.1.0.9"}, {"ip": "fd00::9"}],
+        "conditions": [
+            {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
+             "message": "scheduler: preempting to accommodate a higher priority pod"},
+            {"type": "PodScheduled", "status": "True"},
+        ],
+        "containerStatuses": [
+            {"name": "c", "ready": False, "restartCount": 1, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://1", "lastState": {},
+             "state": {"terminated": {"exitCode": 143, "reason": "Error", "startedAt": _OLD, "finishedAt": _OLD,
+                                      "containerID": "containerd://1"}}},
+        ],
+    },
+    "ends/oom": {
+        "phase": "Running", "startTime": _OLD,
+        "conditions": [
+            {"type": "PodResizePending", "status": "True", "reason": "Deferred", "message": "not now"},
+            {"type": "PodResizeInProgress", "status": "True"},
+            {"type": "Ready", "status": "True"},
+        ],
+        "containerStatuses": [
+            {"name": "c", "ready": True, "restartCount": 1, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://2", "started": True, "state": {"running": {"startedAt": _OLD}},
+             "allocatedResources": {"cpu": "1", "memory": "64Mi"}, "resources": {"limits": {"memory": "64Mi"}},
+             "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "containerID": "containerd://1",
+                                          "startedAt": _OLD, "finishedAt": _OLD}}},
+        ],
+    },
+    "ends/nominated": {
+        "phase": "Pending", "nominatedNodeName": "n1",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}],
+    },
+    "ends/pulls": {
+        "phase": "Pending", "startTime": _OLD, "hostIP": "10.0.0.1",
+        "containerStatuses": [
+            {"name": "c", "ready": False, "restartCount": 0, "image": "nowhere.example/none:1", "imageID": "",
+             "started": False, "lastState": {},
+             "state": {"waiting": {"reason": "ErrImagePull", "message": "failed to pull\nand unpack image"}}},
+            {"name": "d", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "", "started": False,
+             "lastState": {}, "state": {"waiting": {"reason": "ErrImageNeverPull", "message": "it is not present"}}},
+        ],
+    },
+    "ends/forms": {
+        "phase": "Running", "startTime": _OLD,
+        "conditions": [{"type": "example.com/loaded", "status": "True"}, {"type": "Ready", "status": "False"}],
+        "initContainerStatuses": [
+            {"name": "first", "ready": True, "restartCount": 0, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://1", "lastState": {},
+             "state": {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": _OLD, "finishedAt": _OLD}}},
+            {"name": "beside", "ready": True, "restartCount": 4, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://2", "started": True, "state": {"running": {"startedAt": _OLD}},
+             "lastState": {"terminated": {"exitCode": 1, "signal": 15, "reason": "Error", "startedAt": _OLD,
+                                          "finishedAt": _OLD}}},
+        ],
+        "containerStatuses": [
+            {"name": "d", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "", "lastState": {},
+             "state": {}},
+        ],
+        "ephemeralContainerStatuses": [
+            {"name": "debug", "ready": False, "restartCount": 0, "image": "busybox", "imageID": "sha256:1",
+             "containerID": "containerd://3", "lastState": {}, "state": {"running": {"startedAt": _OLD}}},
+        ],
+    },
     "rich": {
         "phase": "Pending",
         "containerStatuses": [
@@ -186,9 +267,24 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (home / "emptydir").mkdir()
     made = World(home, address[0], kubectl_path(NEWEST))
     statuses = [
-        (["patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status})], "")
-        for name, status in _STATUSES.items()
+        (
+            [
+                "patch",
+                "pod",
+                name,
+                f"-n={namespace or 'default'}",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                json.dumps({"status": status}),
+            ],
+            "",
+        )
+        for namespace, _, name, status in ((*path.rpartition("/"), status) for path, status in _STATUSES.items())
     ]
+    debug = {"name": "debug", "image": "busybox", "targetContainerName": "c", "stdin": True, "command": ["sh"]}
+    ephemeral = json.dumps({"spec": {"ephemeralContainers": [debug, {"name": "more", "image": "busybox"}]}})
+    statuses.append((["patch", "pod", "forms", "-n=ends", "--subresource=ephemeralcontainers", "-p", ephemeral], ""))
     objects = (_FILES / "objects.yaml").read_text()
     for words, text in [(["create", "-f", "-"], objects), (["create", "ns", "other"], ""), *statuses]:
         code, _, errors = made.run("kubectl", *words, stdin=text)

@@ -3,7 +3,6 @@
 Source: upstream's describer, whose lines these are.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -161,13 +160,10 @@ def _environment(out: Description, container: Object, pod: Object) -> None:
 
 
 def _field_of(pod: Object, path: str) -> str:
-    """Return what kubectl itself can read of a pod; the rest is known to the kubelet only."""
+    """Return what kubectl itself reads of a pod: for it a path is a field to select by, and those are two."""
     metadata = pod["metadata"]
-    if path in ("metadata.name", "metadata.namespace", "metadata.uid"):
+    if path in ("metadata.name", "metadata.namespace"):
         return str(metadata.get(path.removeprefix("metadata."), ""))
-    match = re.fullmatch(r"metadata\.(labels|annotations)\['(.*)'\]", path)
-    if match:
-        return str((metadata.get(match[1]) or {}).get(match[2], ""))
     return ""
 
 

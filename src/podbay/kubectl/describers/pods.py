@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from podbay.api.qos import qos_class
+from podbay.api.selectors import LabelSelector
 from podbay.kubectl.describers.containers import write_containers
 from podbay.kubectl.describers.events import write_events
 from podbay.kubectl.describers.text import NONE, Description, Object, full_time
@@ -39,6 +40,9 @@ def describe_pod(pod: Object, events: Sequence[Object] | None, now: datetime) ->
     out.labels("Node-Selectors", spec.get("nodeSelector"))
     tolerations = sorted(spec.get("tolerations") or (), key=lambda t: str(t.get("key", "")))
     out.lines("Tolerations", [toleration_text(toleration) for toleration in tolerations])
+    if spec.get("topologySpreadConstraints"):
+        spread = sorted(spec["topologySpreadConstraints"], key=lambda constraint: str(constraint["topologyKey"]))
+        out.lines("Topology Spread Constraints", [spread_text(constraint) for constraint in spread])
     if events is not None:
         write_events(out, events)
     return out.text()
@@ -86,6 +90,17 @@ def _head(out: Description, pod: Object, spec: Object, status: Object) -> None:
         out.write(0, f"Controlled By:\t{owner['kind']}/{owner['name']}\n")
     if status.get("nominatedNodeName"):
         out.write(0, f"NominatedNodeName:\t{status['nominatedNodeName']}\n")
+
+
+def spread_text(constraint: Object) -> str:
+    """Return a topology spread constraint in one line."""
+    text = (
+        f"{constraint['topologyKey']}:{constraint.get('whenUnsatisfiable', '')}"
+        f" when max skew {constraint.get('maxSkew', 0)} is exceeded"
+    )
+    if constraint.get("labelSelector") is None:
+        return text
+    return f"{text} for selector {LabelSelector.of_object(constraint['labelSelector']) or NONE}"
 
 
 def toleration_text(toleration: Object) -> str:

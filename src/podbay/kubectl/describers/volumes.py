@@ -56,6 +56,14 @@ def _volume(volume: Object) -> list[str] | None:
         return [f"Type:\t{about}"]
     if volume.get("downwardAPI") is not None:
         return ["Type:\tDownwardAPI (a volume populated by information about the pod)", "Items:"]
+    if volume.get("image") is not None:
+        source = volume["image"]
+        about = "Image (a container image or OCI artifact)"
+        return [
+            f"Type:\t{about}",
+            f"Reference:\t{source.get('reference', '')}",
+            f"PullPolicy:\t{source.get('pullPolicy', '')}",
+        ]
     if volume.get("projected") is not None:
         return _projected(volume["projected"].get("sources") or ())
     for field, about, title, name in (
