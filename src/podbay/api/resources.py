@@ -116,6 +116,9 @@ PERSISTENT_VOLUME_CLAIMS: Final = Resource(
     group="", version="v1", kind="PersistentVolumeClaim", plural="persistentvolumeclaims", namespaced=True,
     short_names=("pvc",), subresources=(_STATUS,),
 )  # fmt: skip
+LIMIT_RANGES: Final = Resource(
+    group="", version="v1", kind="LimitRange", plural="limitranges", namespaced=True, short_names=("limits",)
+)
 EVENTS: Final = Resource(group="", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",))
 BINDINGS: Final = Resource(
     group="", version="v1", kind="Binding", plural="bindings", namespaced=True, verbs=("create",)
@@ -161,8 +164,8 @@ EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that ki
 )
 
 RESOURCES: Final = (
-    BINDINGS, CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, POD_TEMPLATES,
-    SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES,
+    BINDINGS, CONFIG_MAPS, EVENTS, LIMIT_RANGES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS,
+    POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES,
     POD_DISRUPTION_BUDGETS, PRIORITY_CLASSES, STORAGE_CLASSES,
 )  # fmt: skip
 

@@ -28,7 +28,13 @@ _WITH_STATUS: Final = (
 )
 _COUNTED: Final = (resources.PODS, resources.POD_DISRUPTION_BUDGETS)  # whose generation follows their spec
 _UNCONDITIONAL_REFUSED: Final = (resources.LEASES, resources.RUNTIME_CLASSES, resources.POD_DISRUPTION_BUDGETS)
-_CREATE_ON_UPDATE: Final = (resources.LEASES, resources.EVENTS, resources.EVENTS_V1, resources.RUNTIME_CLASSES)
+_CREATE_ON_UPDATE: Final = (
+    resources.LEASES,
+    resources.EVENTS,
+    resources.EVENTS_V1,
+    resources.RUNTIME_CLASSES,
+    resources.LIMIT_RANGES,
+)
 _RETURNS_OBJECT: Final = (
     resources.PODS,
     resources.POD_TEMPLATES,
@@ -63,6 +69,8 @@ def prepare_create(resource: Resource, obj: Object) -> None:
             finalizers.append("kubernetes")
     elif resource is resources.SECRETS:
         _merge_string_data(obj)
+    elif resource is resources.LIMIT_RANGES:
+        obj["metadata"]["name"] = obj["metadata"].get("name") or obj["metadata"]["uid"]
 
 
 def prepare_update(resource: Resource, new: Object, old: Object) -> None:

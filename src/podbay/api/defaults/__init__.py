@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from podbay.api.defaults.configuration import default_secret
+from podbay.api.defaults.limit_ranges import default_limit_range
 from podbay.api.defaults.namespaces import default_namespace
 from podbay.api.defaults.nodes import default_node
 from podbay.api.defaults.pods import default_pod, default_pod_template
@@ -20,6 +21,7 @@ from podbay.api.resources import Resource
 __all__ = ["set_defaults"]
 
 _OF_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
+    ("", "LimitRange"): default_limit_range,
     ("", "Namespace"): default_namespace,
     ("", "Node"): default_node,
     ("", "PersistentVolume"): default_persistent_volume,

@@ -19,6 +19,7 @@ from podbay.api.validation import (
     disruption_budgets,
     events,
     leases,
+    limit_ranges,
     namespaces,
     nodes,
     persistent_volumes,
@@ -48,6 +49,7 @@ class _Rules:
 _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ("", "ConfigMap"): _Rules(configuration.validate_config_map, configuration.validate_config_map_update),
     ("", "Event"): _Rules(events.validate_event, events.validate_event_update),
+    ("", "LimitRange"): _Rules(limit_ranges.validate_limit_range, limit_ranges.validate_limit_range_update),
     ("", "Namespace"): _Rules(
         namespaces.validate_namespace,
         namespaces.validate_namespace_update,

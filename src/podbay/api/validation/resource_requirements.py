@@ -47,6 +47,11 @@ def is_extended(name: str) -> bool:
     return not names.qualified_name_problems(f"requests.{name}")
 
 
+def may_overcommit(name: str) -> bool:
+    """Tell whether less of a resource may be requested than its limit is."""
+    return is_native(name) and not name.startswith(PREFIX)
+
+
 def validate_quantity(name: str, value: Any, path: str) -> list[Cause]:
     """Return what is wrong with an amount of a resource."""
     try:
@@ -68,7 +73,7 @@ def validate_resources(resources: Mapping[str, Any] | None, path: str) -> list[C
     for kind, amounts in (("limits", limits), ("requests", requests)):
         for name, value in sorted(amounts.items()):
             here = f"{path}.{kind}[{name}]"
-            causes += _container_resource_name(name, here)
+            causes += container_resource_name_causes(name, here)
             causes += validate_quantity(name, value, here)
             causes += _huge_page_amount(name, value, here)
             if kind == "requests":
@@ -99,13 +104,18 @@ def validate_resize_policies(policies: Sequence[Mapping[str, Any]], restart_poli
     return causes
 
 
-def _container_resource_name(name: str, path: str) -> list[Cause]:
+def resource_name_causes(name: str, path: str) -> list[Cause]:
+    """Return what is wrong with the name of a resource."""
     if problems := names.qualified_name_problems(name):
-        causes = each_invalid(path, name, problems)
-    elif "/" not in name and name not in _STANDARD and not name.startswith((PREFIX, f"requests.{PREFIX}")):
-        causes = [invalid(path, name, "must be a standard resource type or fully qualified")]
-    else:
-        causes = []
+        return each_invalid(path, name, problems)
+    if "/" not in name and name not in _STANDARD and not name.startswith((PREFIX, f"requests.{PREFIX}")):
+        return [invalid(path, name, "must be a standard resource type or fully qualified")]
+    return []
+
+
+def container_resource_name_causes(name: str, path: str) -> list[Cause]:
+    """Return what is wrong with the name of a resource that a container asks for."""
+    causes = resource_name_causes(name, path)
     if "/" not in name:
         if name not in _CONTAINER_RESOURCES and not name.startswith(PREFIX):
             causes.append(invalid(path, name, "must be a standard resource for containers"))
@@ -115,16 +125,15 @@ def _container_resource_name(name: str, path: str) -> list[Cause]:
 
 
 def _request_within_limit(name: str, value: Any, limits: Mapping[str, Any], path: str) -> list[Cause]:
-    may_overcommit = is_native(name) and not name.startswith(PREFIX)
     if name not in limits:
-        if may_overcommit:
+        if may_overcommit(name):
             return []
         return [required(f"{path}.limits", "Limit must be set for non overcommitable resources")]
     try:
         request, limit = Quantity.parse(value), Quantity.parse(limits[name])
     except ValueError:
         return []  # told of by the amount's own check
-    if request != limit and not may_overcommit:
+    if request != limit and not may_overcommit(name):
         return [invalid(f"{path}.requests", str(request), f"must be equal to {name} limit of {limit}")]
     if request > limit:
         detail = f"must be less than or equal to {name} limit of {limit}"

@@ -41,6 +41,7 @@ from podbay.apiserver.accounts import admit_account
 from podbay.apiserver.admission import admit_create
 from podbay.apiserver.authorization import node_name
 from podbay.apiserver.bodies import check_size, patch_type, shaped
+from podbay.apiserver.limit_ranger import admit_limit_defaults, admit_limits
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.pod_security import admit_pod_security
 from podbay.apiserver.priority import admit_default_class, admit_priority
@@ -94,8 +95,9 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     prepared = json.decode(json.encode(obj))
     strategy.set_creation_metadata(resource, prepared, namespace=namespace, uid=str(uuid.uuid4()), now=call.clock.now())
     set_defaults(resource, prepared)
-    strategy.prepare_create(resource, prepared)
     await admit_create(call.objects, resource, namespace, prepared["metadata"].get("name", ""))
+    admit_limit_defaults(call.objects, resource, prepared)
+    strategy.prepare_create(resource, prepared)
     if node := node_name(call.identity):
         admit_node_write(node, resource, prepared, None)
     await admit_account(call.objects, call.clock, resource, prepared, with_token=bool(call.config.root_ca))
@@ -104,6 +106,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     admit_volume_create(call.objects, resource, prepared)
     raise_invalid(resource, prepared, validate_create(resource, prepared))
     warnings = [*warnings, *warnings_on_create(resource, prepared)]
+    admit_limits(call.objects, resource, prepared)
     warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None, call.record.annotate)
     stored = converted(prepared, resource.storage)
     if call.is_dry_run:
@@ -215,6 +218,7 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             pod_strategy.prepare_ephemeral(new, before)
             problems = validate_ephemeral_update(new, before)
         case "resize":
+            admit_limit_defaults(call.objects, resource, new, before)
             pod_strategy.prepare_resize(new, before)
             problems = validate_pod_resize(new, before)
         case "finalize":
@@ -224,6 +228,8 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             strategy.prepare_update(resource, new, before)
             problems = validate_update(resource, new, before)
     raise_invalid(resource, new, problems)
+    if call.info.subresource == "resize" or (not call.info.subresource and resource is not resources.PODS):
+        admit_limits(call.objects, resource, new, before)
     if not call.info.subresource:
         admit_resize(resource, new, before)
     if call.info.subresource in ("", "ephemeralcontainers"):

@@ -14,6 +14,7 @@ from podbay.api.resources import (
     CONFIG_MAPS,
     EVENTS,
     LEASES,
+    LIMIT_RANGES,
     NAMESPACES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -124,13 +125,18 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
     if resource is NAMESPACES:
         from podbay.kubectl.describers.namespaces import describe_namespace
 
-        return describe_namespace(obj, now)
+        limit_ranges = session.list(LIMIT_RANGES, obj["metadata"]["name"], {"limit": 500})["items"]
+        return describe_namespace(obj, limit_ranges, now)
     if resource in (PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
         return _storage(session, resource, obj, _events(session, obj) if with_events else None, now)
     if resource is POD_DISRUPTION_BUDGETS:
         from podbay.kubectl.describers.disruption import describe_budget
 
         return describe_budget(obj, _events(session, obj) if with_events else None, now)
+    if resource is LIMIT_RANGES:
+        from podbay.kubectl.describers.limit_ranges import describe_limit_range
+
+        return describe_limit_range(obj, now)
     from podbay.kubectl.describers import configuration
 
     if resource is CONFIG_MAPS:

@@ -3,13 +3,15 @@
 Source: upstream's describer, whose lines these are.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from podbay.kubectl.describers.limit_ranges import write_limit_ranges
 from podbay.kubectl.describers.text import Description, Object, full_time
 
 
-def describe_namespace(namespace: Object, now: datetime) -> str:
-    """Return the description of a namespace. Quotas and limit ranges are no kinds of this release."""
+def describe_namespace(namespace: Object, limit_ranges: Sequence[Object], now: datetime) -> str:
+    """Return the description of a namespace. Quotas are no kind of this release."""
     out = Description(now)
     out.head(namespace, namespaced=False)
     status = namespace.get("status") or {}
@@ -21,4 +23,6 @@ def describe_namespace(namespace: Object, now: datetime) -> str:
         for c in status["conditions"]:
             when = full_time(c.get("lastTransitionTime"))
             out.write(1, f"{c['type']}\t{c['status']}\t{when}\t{c.get('reason', '')}\t{c.get('message', '')}\n")
+    out.write(0, "\n")
+    write_limit_ranges(out, limit_ranges)
     return out.text()
