@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from podbay.api.pod_resources import pod_amounts, requests_in_force
-from podbay.api.quantity import Quantity
+from podbay.api.quantity import Quantity, parse_all
 
 Object = Mapping[str, Any]
 Amounts = Mapping[str, Quantity]
@@ -46,7 +46,7 @@ def pod_problems(limit_range: Object, pod: Object) -> list[str]:
         if item.get("type") == "Container":
             for kind in _CONTAINERS:
                 for container in spec.get(kind) or ():
-                    requests = parsed((container.get("resources") or {}).get("requests"))
+                    requests = parse_all((container.get("resources") or {}).get("requests"))
                     problems += _problems(item, requests, _limits(container))
         elif item.get("type") == "Pod":
             problems += _problems(item, _requests(pod), pod_amounts(spec, _limits))
@@ -55,11 +55,11 @@ def pod_problems(limit_range: Object, pod: Object) -> list[str]:
 
 def claim_problems(limit_range: Object, claim: Object) -> list[str]:
     """Return what a limit range has against a claim to a volume: only what it requests counts."""
-    requests = parsed(((claim.get("spec") or {}).get("resources") or {}).get("requests"))
+    requests = parse_all(((claim.get("spec") or {}).get("resources") or {}).get("requests"))
     problems: list[str] = []
     for item in _items(limit_range, "PersistentVolumeClaim"):
         problems += _too_little(item, requests, {})
-        for name, most in sorted(parsed(item.get("max")).items()):
+        for name, most in sorted(parse_all(item.get("max")).items()):
             start = f"maximum {name} usage per PersistentVolumeClaim is {most}"
             if name not in requests:
                 problems.append(f"{start}.  No request is specified")
@@ -74,18 +74,13 @@ def aggregated(texts: Iterable[str]) -> str:
     return unique[0] if len(unique) == 1 else f"[{', '.join(unique)}]"
 
 
-def parsed(amounts: Mapping[str, Any] | None) -> dict[str, Quantity]:
-    """Return the amounts of a list of resources."""
-    return {name: Quantity.parse(amount) for name, amount in (amounts or {}).items()}
-
-
 def _requests(pod: Object) -> dict[str, Quantity]:
     in_force = requests_in_force(pod)
-    return pod_amounts(pod["spec"], lambda container: parsed(in_force(container)))
+    return pod_amounts(pod["spec"], lambda container: parse_all(in_force(container)))
 
 
 def _limits(container: Object) -> dict[str, Quantity]:
-    return parsed((container.get("resources") or {}).get("limits"))
+    return parse_all((container.get("resources") or {}).get("limits"))
 
 
 def _items(limit_range: Object, kind: str) -> Iterator[Object]:
@@ -111,7 +106,7 @@ def _problems(item: Object, requests: Amounts, limits: Amounts) -> list[str]:
 
 
 def _too_little(item: Object, requests: Amounts, limits: Amounts) -> Iterator[str]:
-    for name, least in sorted(parsed(item.get("min")).items()):
+    for name, least in sorted(parse_all(item.get("min")).items()):
         start = f"minimum {name} usage per {item['type']} is {least}"
         if name not in requests:
             yield f"{start}.  No request is specified"
@@ -122,7 +117,7 @@ def _too_little(item: Object, requests: Amounts, limits: Amounts) -> Iterator[st
 
 
 def _too_much(item: Object, requests: Amounts, limits: Amounts) -> Iterator[str]:
-    for name, most in sorted(parsed(item.get("max")).items()):
+    for name, most in sorted(parse_all(item.get("max")).items()):
         start = f"maximum {name} usage per {item['type']} is {most}"
         if name not in limits:
             yield f"{start}.  No limit is specified"
@@ -133,7 +128,7 @@ def _too_much(item: Object, requests: Amounts, limits: Amounts) -> Iterator[str]
 
 
 def _too_wide(item: Object, requests: Amounts, limits: Amounts) -> Iterator[str]:
-    for name, most in sorted(parsed(item.get("maxLimitRequestRatio")).items()):
+    for name, most in sorted(parse_all(item.get("maxLimitRequestRatio")).items()):
         start = f"{name} max limit to request ratio per {item['type']} is {most}"
         request, limit = requests.get(name), limits.get(name)
         if not request:

@@ -54,6 +54,15 @@ def requests_in_force(pod: Object) -> Callable[[Object], Mapping[str, str]]:
 
     One that its node will never do does not count.
     """
+    return _in_force(pod, "requests")
+
+
+def limits_in_force(pod: Object) -> Callable[[Object], Mapping[str, str]]:
+    """Return what tells a container's limits as they count while a resize goes on."""
+    return _in_force(pod, "limits")
+
+
+def _in_force(pod: Object, part: str) -> Callable[[Object], Mapping[str, str]]:
     spec, status = pod["spec"], pod.get("status") or {}
     told = {each.get("name"): each for each in status.get("containerStatuses") or ()}
     told |= {each.get("name"): each for each in status.get("initContainerStatuses") or ()}
@@ -63,19 +72,19 @@ def requests_in_force(pod: Object) -> Callable[[Object], Mapping[str, str]]:
     )
     runs_once = {c.get("name") for c in spec.get("initContainers") or () if not is_sidecar(c)}
 
-    def requests(container: Object) -> Mapping[str, str]:
-        asked: Mapping[str, str] = (container.get("resources") or {}).get("requests") or {}
+    def amounts(container: Object) -> Mapping[str, str]:
+        asked: Mapping[str, str] = (container.get("resources") or {}).get(part) or {}
         name = container.get("name")
         known = told.get(name) or {}
         if known.get("resources") is None or name in runs_once:
             return asked
-        has = known["resources"].get("requests") or {}
-        allocated = known.get("allocatedResources") or {}
+        has = known["resources"].get(part) or {}
+        allocated = (known.get("allocatedResources") or {}) if part == "requests" else has
         if asked == has == allocated:
             return asked
         return _most(*(() if is_infeasible else (asked,)), has, allocated)
 
-    return requests
+    return amounts
 
 
 def _most(*lists: Mapping[str, str]) -> dict[str, str]:

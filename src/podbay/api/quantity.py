@@ -8,6 +8,7 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/q
 
 import enum
 import re
+from collections.abc import Mapping
 from functools import total_ordering
 from typing import Final, Self
 
@@ -145,6 +146,11 @@ class Quantity:
             return f"{number}e{exponent}" if exponent else str(number)
         number, power = _reduced(self._nanos, 1000, 9)
         return f"{number}{_DECIMAL_SUFFIX[power * 3 - 9]}"
+
+
+def parse_all(amounts: "Mapping[str, str | int | float] | None") -> dict[str, Quantity]:
+    """Return the amounts of a list of resources. Raises ValueError."""
+    return {name: Quantity.parse(amount) for name, amount in (amounts or {}).items()}
 
 
 def canonical(value: str | int | float) -> str:

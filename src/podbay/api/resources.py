@@ -119,6 +119,10 @@ PERSISTENT_VOLUME_CLAIMS: Final = Resource(
 LIMIT_RANGES: Final = Resource(
     group="", version="v1", kind="LimitRange", plural="limitranges", namespaced=True, short_names=("limits",)
 )
+RESOURCE_QUOTAS: Final = Resource(
+    group="", version="v1", kind="ResourceQuota", plural="resourcequotas", namespaced=True, short_names=("quota",),
+    subresources=(_STATUS,),
+)  # fmt: skip
 EVENTS: Final = Resource(group="", version="v1", kind="Event", plural="events", namespaced=True, short_names=("ev",))
 BINDINGS: Final = Resource(
     group="", version="v1", kind="Binding", plural="bindings", namespaced=True, verbs=("create",)
@@ -165,8 +169,8 @@ EVICTIONS: Final = Resource(  # the body of pods/eviction; no objects of that ki
 
 RESOURCES: Final = (
     BINDINGS, CONFIG_MAPS, EVENTS, LIMIT_RANGES, NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS,
-    POD_TEMPLATES, SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS, RUNTIME_CLASSES,
-    POD_DISRUPTION_BUDGETS, PRIORITY_CLASSES, STORAGE_CLASSES,
+    POD_TEMPLATES, RESOURCE_QUOTAS, SECRETS, SERVICE_ACCOUNTS, LEASES, EVENTS_V1, SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS,
+    RUNTIME_CLASSES, POD_DISRUPTION_BUDGETS, PRIORITY_CLASSES, STORAGE_CLASSES,
 )  # fmt: skip
 
 NODE_METRICS: Final = Resource(

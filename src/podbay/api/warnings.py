@@ -50,12 +50,14 @@ def warnings_on_create(resource: Resource, obj: Mapping[str, Any]) -> list[str]:
         return list(_of_claim(obj))
     if resource is resources.STORAGE_CLASSES:
         return list(_of_storage_class(obj))
+    if resource is resources.RESOURCE_QUOTAS:
+        return list(_of_quota(obj))
     return []
 
 
 def warnings_on_update(resource: Resource, new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
     """Return the warnings that upstream gives when such an object takes another's place."""
-    if resource is resources.PODS:
+    if resource in (resources.PODS, resources.RESOURCE_QUOTAS):
         return []
     if resource is resources.POD_TEMPLATES and new["metadata"].get("generation") == old["metadata"].get("generation"):
         return []
@@ -66,6 +68,17 @@ def _of_runtime_class(obj: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted((obj.get("scheduling") or {}).get("nodeSelector") or ()):
         if key in _OLD_NODE_LABELS:
             yield f"scheduling.nodeSelector: {_OLD_NODE_LABELS[key]}"
+
+
+def _of_quota(quota: Mapping[str, Any]) -> Iterator[str]:
+    hard = (quota.get("spec") or {}).get("hard") or {}
+    for name in ("cpu", "memory", "storage", "ephemeral-storage"):
+        request = f"requests.{name}"
+        if request not in hard and name in ("cpu", "memory"):
+            request = name
+        least, most = hard.get(request), hard.get(f"limits.{name}")
+        if least is not None and most is not None and Quantity.parse(least) > Quantity.parse(most):
+            yield f"ResourceQuota {request} ({least}) should be less than limits.{name} ({most})"
 
 
 def _of_volume(volume: Mapping[str, Any]) -> Iterator[str]:

@@ -91,6 +91,11 @@ _OF_USER: Final[Mapping[str, tuple[Rule, ...]]] = {
         Rule((*_READ, "create", "update"), ("",), ("configmaps",)),
         Rule(_READ, ("",), ("namespaces",)),
     ),
+    "system:serviceaccount:kube-system:resourcequota-controller": (
+        _EVENTS,
+        Rule(("list", "watch"), ("*",), ("*",)),
+        Rule(("update",), ("",), ("resourcequotas/status",)),
+    ),
     "system:serviceaccount:kube-system:service-account-controller": (
         Rule(("create",), ("",), ("serviceaccounts",)),
         Rule(_READ, ("",), ("namespaces", "serviceaccounts")),

@@ -25,6 +25,7 @@ _WITH_STATUS: Final = (
     resources.PERSISTENT_VOLUMES,
     resources.PERSISTENT_VOLUME_CLAIMS,
     resources.POD_DISRUPTION_BUDGETS,
+    resources.RESOURCE_QUOTAS,
 )
 _COUNTED: Final = (resources.PODS, resources.POD_DISRUPTION_BUDGETS)  # whose generation follows their spec
 _UNCONDITIONAL_REFUSED: Final = (resources.LEASES, resources.RUNTIME_CLASSES, resources.POD_DISRUPTION_BUDGETS)
@@ -42,6 +43,7 @@ _RETURNS_OBJECT: Final = (
     resources.PERSISTENT_VOLUMES,
     resources.PERSISTENT_VOLUME_CLAIMS,
     resources.STORAGE_CLASSES,
+    resources.RESOURCE_QUOTAS,
 )
 _BUDGET_COUNTS: Final = ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
 _SINCE: Final = "lastPhaseTransitionTime"
@@ -69,6 +71,8 @@ def prepare_create(resource: Resource, obj: Object) -> None:
             finalizers.append("kubernetes")
     elif resource is resources.SECRETS:
         _merge_string_data(obj)
+    elif resource is resources.RESOURCE_QUOTAS:
+        obj["status"] = {}
     elif resource is resources.LIMIT_RANGES:
         obj["metadata"]["name"] = obj["metadata"].get("name") or obj["metadata"]["uid"]
 

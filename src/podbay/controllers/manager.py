@@ -15,6 +15,7 @@ from podbay.controllers.namespace import NamespaceController
 from podbay.controllers.node_ipam import NodeIpamController
 from podbay.controllers.node_lifecycle import NodeLifecycleController
 from podbay.controllers.pod_garbage import PodGarbageCollector
+from podbay.controllers.resource_quota import ResourceQuotaController
 from podbay.controllers.root_ca import RootCaPublisher
 from podbay.controllers.service_account import ServiceAccountController
 from podbay.controllers.taint_eviction import TaintEvictionController
@@ -28,6 +29,7 @@ NAMESPACE_USER: Final = "system:serviceaccount:kube-system:namespace-controller"
 DISRUPTION_USER: Final = "system:serviceaccount:kube-system:disruption-controller"
 NODE_USER: Final = "system:serviceaccount:kube-system:node-controller"
 POD_GARBAGE_USER: Final = "system:serviceaccount:kube-system:pod-garbage-collector"
+RESOURCE_QUOTA_USER: Final = "system:serviceaccount:kube-system:resourcequota-controller"
 ROOT_CA_USER: Final = "system:serviceaccount:kube-system:root-ca-cert-publisher"
 SERVICE_ACCOUNT_USER: Final = "system:serviceaccount:kube-system:service-account-controller"
 
@@ -61,6 +63,7 @@ class ControllerManager:
             RootCaPublisher(rest_for(ROOT_CA_USER), clock, activity, certificate=root_ca),
             ServiceAccountController(rest_for(SERVICE_ACCOUNT_USER), clock, activity),
             DisruptionController(rest_for(DISRUPTION_USER), clock, activity),
+            ResourceQuotaController(rest_for(RESOURCE_QUOTA_USER), clock, activity),
             VolumeBinder(rest_for(BINDER_USER), clock, activity),
             ClaimProtectionController(rest_for(CLAIM_PROTECTION_USER), clock, activity),
             VolumeProtectionController(rest_for(VOLUME_PROTECTION_USER), clock, activity),

@@ -31,10 +31,10 @@ def test_a_limit_range_is_described_as_upstream_does() -> None:
 
 def test_a_namespace_tells_of_its_limit_ranges() -> None:
     namespace = {"metadata": {"name": "ns"}, "status": {"phase": "Active"}}
-    told = describe_namespace(namespace, [LIMITS], NOW).splitlines()
+    told = describe_namespace(namespace, [], [LIMITS], NOW).splitlines()
     at = told.index("Resource Limits")
     assert told[at + 1].split() == [
         "Type", "Resource", "Min", "Max", "Default", "Request", "Default", "Limit", "Max", "Limit/Request", "Ratio",
     ]  # fmt: skip
     assert [line.split()[:2] for line in told[at + 3 :]] == [["Pod", "cpu"], ["Pod", "memory"], ["Container", "cpu"]]
-    assert describe_namespace(namespace, [], NOW).splitlines()[-2:] == ["", "No LimitRange resource."]
+    assert describe_namespace(namespace, [], [], NOW).splitlines()[-2:] == ["", "No LimitRange resource."]

@@ -14,6 +14,7 @@ from podbay.api.defaults.namespaces import default_namespace
 from podbay.api.defaults.nodes import default_node
 from podbay.api.defaults.pods import default_pod, default_pod_template
 from podbay.api.defaults.priority_classes import default_priority_class
+from podbay.api.defaults.resource_quotas import default_resource_quota
 from podbay.api.defaults.runtime_classes import default_runtime_class
 from podbay.api.defaults.volumes import default_claim, default_persistent_volume, default_storage_class
 from podbay.api.resources import Resource
@@ -28,6 +29,7 @@ _OF_KIND: Final[dict[tuple[str, str], Callable[[dict[str, Any]], None]]] = {
     ("", "PersistentVolumeClaim"): default_claim,
     ("", "Pod"): default_pod,
     ("", "PodTemplate"): default_pod_template,
+    ("", "ResourceQuota"): default_resource_quota,
     ("", "Secret"): default_secret,
     ("node.k8s.io", "RuntimeClass"): default_runtime_class,
     ("scheduling.k8s.io", "PriorityClass"): default_priority_class,

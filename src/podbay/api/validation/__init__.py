@@ -26,6 +26,7 @@ from podbay.api.validation import (
     pod_templates,
     pods,
     priority_classes,
+    resource_quotas,
     runtime_classes,
     storage_classes,
 )
@@ -64,6 +65,11 @@ _OF_KIND: Final[dict[tuple[str, str], _Rules]] = {
     ),
     ("", "Pod"): _Rules(pods.validate_pod, pods.validate_pod_update, pods.validate_pod_status_update),
     ("", "PodTemplate"): _Rules(pod_templates.validate_pod_template, pod_templates.validate_pod_template_update),
+    ("", "ResourceQuota"): _Rules(
+        resource_quotas.validate_resource_quota,
+        resource_quotas.validate_resource_quota_update,
+        resource_quotas.validate_resource_quota_status_update,
+    ),
     ("", "Secret"): _Rules(configuration.validate_secret, configuration.validate_secret_update),
     ("", "ServiceAccount"): _Rules(
         configuration.validate_service_account, configuration.validate_service_account_update

@@ -47,6 +47,11 @@ def is_extended(name: str) -> bool:
     return not names.qualified_name_problems(f"requests.{name}")
 
 
+def is_standard_quota_resource(name: str) -> bool:
+    """Tell whether a resource without a prefix is one that quotas know."""
+    return (name in _STANDARD and name != "storage") or name.startswith((PREFIX, f"requests.{PREFIX}"))
+
+
 def may_overcommit(name: str) -> bool:
     """Tell whether less of a resource may be requested than its limit is."""
     return is_native(name) and not name.startswith(PREFIX)

@@ -52,3 +52,24 @@ class NamespaceGates:
                 del counter[namespace]
         async with self._changed:
             self._changed.notify_all()
+
+
+class NamespaceTurns:
+    """Lets one at a time do something in a namespace, in the order they came; nothing is kept when nobody is at it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(self, namespace: str) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it."""
+        lock = self._locks.setdefault(namespace, asyncio.Lock())
+        self._users[namespace] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[namespace] -= 1
+            if not self._users[namespace]:
+                del self._users[namespace], self._locks[namespace]

@@ -14,7 +14,7 @@ from podbay.api.errors import AlreadyExists, Cause, Conflict, Expired, NotFound,
 from podbay.api.resources import Resource
 from podbay.apiserver.storage.cache import ROOT, Cache
 from podbay.apiserver.storage.entry import Entry, encode_for_store
-from podbay.apiserver.storage.gates import NamespaceGates
+from podbay.apiserver.storage.gates import NamespaceGates, NamespaceTurns
 from podbay.lib.activity import Activity
 from podbay.lib.clock import Clock
 from podbay.lib.tasks import TaskScope
@@ -41,6 +41,7 @@ class Objects:
         self._clock = clock
         self.cache = Cache(store, activity)
         self.gates = NamespaceGates()
+        self.turns = NamespaceTurns()
 
     def key(self, resource: Resource, namespace: str, name: str) -> str:
         """Return the key under which an object is stored."""

@@ -45,6 +45,7 @@ from podbay.apiserver.limit_ranger import admit_limit_defaults, admit_limits
 from podbay.apiserver.node_restriction import admit_node_write
 from podbay.apiserver.pod_security import admit_pod_security
 from podbay.apiserver.priority import admit_default_class, admit_priority
+from podbay.apiserver.quota_admission import admit_quota, turn_of
 from podbay.apiserver.runtime_class import admit_runtime_class
 from podbay.apiserver.standing import furnish
 from podbay.apiserver.storage.entry import Entry, converted, encode_for_store, with_revision
@@ -108,6 +109,7 @@ async def _create(call: Call, obj: dict[str, Any], warnings: Sequence[str]) -> R
     warnings = [*warnings, *warnings_on_create(resource, prepared)]
     admit_limits(call.objects, resource, prepared)
     warnings += await admit_pod_security(call.objects, call.clock, resource, prepared, None, call.record.annotate)
+    await admit_quota(call.objects, call.clock.now(), resource, prepared, dry_run=call.is_dry_run)
     stored = converted(prepared, resource.storage)
     if call.is_dry_run:
         return respond(call, await _dry_create(call, stored), status=201, warnings=warnings)
@@ -200,7 +202,12 @@ async def patch(call: Call) -> Response:
 
 
 async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequence[str]) -> Response:
-    """Validate a new state against the old one and store it."""
+    """Validate a new state against the old one and store it, in the order that quotas want."""
+    async with turn_of(call.objects, call.resource, call.info.subresource, call.info.namespace):
+        return await _replace_now(call, old, new, warnings)
+
+
+async def _replace_now(call: Call, old: Entry, new: dict[str, Any], warnings: Sequence[str]) -> Response:
     resource = call.resource
     before = json.decode(old.data_as(resource))
     _check_preconditions(resource, old, before, new)
@@ -239,6 +246,15 @@ async def _replace(call: Call, old: Entry, new: dict[str, Any], warnings: Sequen
             *warnings,
             *await admit_pod_security(call.objects, call.clock, resource, new, before, call.record.annotate),
         ]
+    await admit_quota(
+        call.objects,
+        call.clock.now(),
+        resource,
+        new,
+        before,
+        subresource=call.info.subresource,
+        dry_run=call.is_dry_run,
+    )
     stored = converted(new, resource.storage)
     if call.is_dry_run:
         return respond(call, with_revision(encode_for_store(new), old.revision), warnings=warnings)

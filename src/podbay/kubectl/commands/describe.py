@@ -22,6 +22,7 @@ from podbay.api.resources import (
     POD_DISRUPTION_BUDGETS,
     PODS,
     PRIORITY_CLASSES,
+    RESOURCE_QUOTAS,
     SECRETS,
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
@@ -125,14 +126,19 @@ def _description(session: Session, resource: Resource, obj: Object, *, with_even
     if resource is NAMESPACES:
         from podbay.kubectl.describers.namespaces import describe_namespace
 
-        limit_ranges = session.list(LIMIT_RANGES, obj["metadata"]["name"], {"limit": 500})["items"]
-        return describe_namespace(obj, limit_ranges, now)
+        name, page = obj["metadata"]["name"], {"limit": 500}
+        quotas, limits = (session.list(each, name, page)["items"] for each in (RESOURCE_QUOTAS, LIMIT_RANGES))
+        return describe_namespace(obj, quotas, limits, now)
     if resource in (PERSISTENT_VOLUMES, PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
         return _storage(session, resource, obj, _events(session, obj) if with_events else None, now)
     if resource is POD_DISRUPTION_BUDGETS:
         from podbay.kubectl.describers.disruption import describe_budget
 
         return describe_budget(obj, _events(session, obj) if with_events else None, now)
+    if resource is RESOURCE_QUOTAS:
+        from podbay.kubectl.describers.quotas import describe_quota
+
+        return describe_quota(obj, now)
     if resource is LIMIT_RANGES:
         from podbay.kubectl.describers.limit_ranges import describe_limit_range
 

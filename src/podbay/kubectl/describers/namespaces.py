@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from podbay.kubectl.describers.limit_ranges import write_limit_ranges
+from podbay.kubectl.describers.quotas import write_quotas
 from podbay.kubectl.describers.text import Description, Object, full_time
 
 
-def describe_namespace(namespace: Object, limit_ranges: Sequence[Object], now: datetime) -> str:
-    """Return the description of a namespace. Quotas are no kind of this release."""
+def describe_namespace(
+    namespace: Object, quotas: Sequence[Object], limit_ranges: Sequence[Object], now: datetime
+) -> str:
+    """Return the description of a namespace."""
     out = Description(now)
     out.head(namespace, namespaced=False)
     status = namespace.get("status") or {}
@@ -23,6 +26,8 @@ def describe_namespace(namespace: Object, limit_ranges: Sequence[Object], now: d
         for c in status["conditions"]:
             when = full_time(c.get("lastTransitionTime"))
             out.write(1, f"{c['type']}\t{c['status']}\t{when}\t{c.get('reason', '')}\t{c.get('message', '')}\n")
+    out.write(0, "\n")
+    write_quotas(out, quotas)
     out.write(0, "\n")
     write_limit_ranges(out, limit_ranges)
     return out.text()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from podbay.api.resources import Resource
-from podbay.wire.table import configuration, disruption, events, nodes, pods, storage, usage
+from podbay.wire.table import configuration, disruption, events, nodes, pods, quotas, storage, usage
 from podbay.wire.table.columns import Cells, Column, column
 
 __all__ = ["as_partial", "as_table"]
@@ -30,6 +30,7 @@ _TABLES: Final[dict[tuple[str, str], tuple[Sequence[Column], Callable[[Mapping[s
     ("coordination.k8s.io", "Lease"): (configuration.LEASE_COLUMNS, configuration.lease_cells),
     ("node.k8s.io", "RuntimeClass"): (configuration.RUNTIME_CLASS_COLUMNS, configuration.runtime_class_cells),
     ("policy", "PodDisruptionBudget"): (disruption.COLUMNS, disruption.cells),
+    ("", "ResourceQuota"): (quotas.COLUMNS, quotas.cells),
     ("", "PersistentVolume"): (storage.VOLUME_COLUMNS, storage.volume_cells),
     ("", "PersistentVolumeClaim"): (storage.CLAIM_COLUMNS, storage.claim_cells),
     ("storage.k8s.io", "StorageClass"): (storage.STORAGE_CLASS_COLUMNS, storage.storage_class_cells),
