@@ -180,6 +180,12 @@ _STATUSES: Final = {
 }  # fmt: skip
 
 
+_QUOTA_STATUS: Final = {
+    "hard": {"pods": "5", "limits.memory": "2Gi", "requests.cpu": "2500m"},
+    "used": {"pods": "1", "limits.memory": "1073741824", "requests.cpu": "200m"},
+}
+
+
 class World:
     """A server with objects, and both programs."""
 
@@ -285,6 +291,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     debug = {"name": "debug", "image": "busybox", "targetContainerName": "c", "stdin": True, "command": ["sh"]}
     ephemeral = json.dumps({"spec": {"ephemeralContainers": [debug, {"name": "more", "image": "busybox"}]}})
     statuses.append((["patch", "pod", "forms", "-n=ends", "--subresource=ephemeralcontainers", "-p", ephemeral], ""))
+    quota_status = json.dumps({"status": _QUOTA_STATUS})
+    patch = ["patch", "quota", "team", "-n", "limited", "--subresource=status", "--type=merge", "-p", quota_status]
+    statuses.append((patch, ""))
     objects = (_FILES / "objects.yaml").read_text()
     for words, text in [(["create", "-f", "-"], objects), (["create", "ns", "other"], ""), *statuses]:
         code, _, errors = made.run("kubectl", *words, stdin=text)
