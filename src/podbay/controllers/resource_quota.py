@@ -1,7 +1,7 @@
 """The resource quota controller: counts what every quota limits, when it is made or changed, and when something went.
 
-Takes quotas from an informer, and follows the kinds that they limit (nothing is followed that no quota limits); writes
-the quotas' status. Admission adds to it whatever is created; this controller takes away.
+Takes quotas from an informer, and follows a kind from the first quota on that limits it; writes the quotas' status.
+Admission adds to it whatever is created; this controller takes away.
 Invariant: what is written was counted after everything that the quota had been charged with was stored. So the status
 is first written back as it is, which waits for creations under way, then everything is listed, and the count replaces
 no other version of the quota than that one.

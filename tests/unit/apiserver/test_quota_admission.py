@@ -3,6 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from podbay.api.resources import RESOURCE_QUOTAS, Resource
+from podbay.apiserver.storage.entry import Entry
 from tests.unit.apiserver.support import MAPS, PODS, Api, config_map, pod
 
 QUOTAS = "/api/v1/namespaces/default/resourcequotas"
@@ -99,3 +103,34 @@ async def test_a_count_is_written_when_no_charged_object_is_on_its_way_into_the_
             await asyncio.sleep(0)
         assert not writing.done()
     assert (await writing)["metadata"]["resourceVersion"] == quota["metadata"]["resourceVersion"]
+
+
+async def test_a_quota_that_goes_while_it_is_charged_limits_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make_quota(api, configmaps="5")
+    objects = api.server.objects
+    update = objects.update
+
+    async def too_late(resource: Resource, old: Entry, obj: Any) -> Entry:
+        await objects.delete(resource, old)
+        return await update(resource, old, obj)
+
+    monkeypatch.setattr(objects, "update", too_late)
+    await api.create(MAPS, config_map("m"))
+
+
+async def test_a_quota_that_never_stands_still_is_a_conflict(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await make_quota(api, configmaps="5")
+    objects = api.server.objects
+    update = objects.update
+
+    async def too_late(resource: Resource, old: Entry, obj: Any) -> Entry:
+        newer = old.object()
+        newer["metadata"]["labels"] = {"version": str(old.revision)}
+        await update(resource, old, newer)
+        return await update(resource, old, obj)
+
+    monkeypatch.setattr(objects, "update", too_late)
+    answer = await api.call("POST", MAPS, config_map("m"), status=409)
+    assert answer["message"].startswith('Operation cannot be fulfilled on resourcequotas "q": the object has been')
+    assert answer["details"]["kind"] == RESOURCE_QUOTAS.plural
+    assert await used(api) == {"configmaps": "0"}
