@@ -2,8 +2,9 @@
 
 Takes a directory, looked at again and again, and the mirror pods that the API server tells of; starts and ends workers
 through the kubelet, and creates and deletes mirror pods.
-Invariant: static pods start, change and end without the API server; a mirror pod that is deleted ends nothing, and
-comes again. Of one name one static pod runs at a time: a changed one begins when the one before it is gone.
+Invariant: static pods start, change and end without the API server; a mirror pod that somebody deletes ends nothing,
+and comes again a second later: a `kubectl delete` would wait for ever for a name that is taken again at once. Of one
+name one static pod runs at a time: a changed one begins when the one before it is gone.
 Source: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
 """
 
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
     from podbay.kubelet.worker import Worker
 
 _log = logging.getLogger(__name__)
-
 Object = dict[str, Any]
 
 _WORK: Final = "static pods"
 _LOOK_S: Final = 0.5
+_FREE_S: Final = 1.0
 _AGAIN: Final = Backoff(base_s=0.5, cap_s=10.0)
 
 
@@ -47,6 +48,8 @@ class StaticPods:
         self._wanted: dict[str, Object] = {}
         self._problems: dict[Path, str] = {}
         self._mirrors: dict[str, Object] = {}
+        self._deleting: set[str] = set()  # uids of mirrors that nobody else deletes
+        self._free_until: dict[str, float] = {}  # when a mirror that somebody has deleted may come again
         self._must_read = True
         self._is_held = False
         self._failures = 0
@@ -91,6 +94,8 @@ class StaticPods:
         if new is None and known is not None and old is not None:
             if known["metadata"]["uid"] == old["metadata"]["uid"]:
                 del self._mirrors[key_of(old)]
+                if old["metadata"]["uid"] not in self._deleting:
+                    self._leave_free(key_of(old))
         elif new is not None and (known is None or _revision(new) > _revision(known)):
             self._mirrors[key_of(new)] = new
         if old is None or new is None or "deletionTimestamp" in new["metadata"]:
@@ -114,8 +119,7 @@ class StaticPods:
             if not await self._is_fit():
                 return _LOOK_S
             await self._settle()
-            if self._kubelet.heard.is_set():
-                await self._mirror()
+            again_s = await self._mirror() if self._kubelet.heard.is_set() else None
         except (StatusError, TransportError) as error:
             self._failures += 1
             _log.log(logging.WARNING if self._failures == 1 else logging.DEBUG, "mirror pods: %s", error)
@@ -125,7 +129,7 @@ class StaticPods:
             _log.exception("static pods")
             return _AGAIN.delay_s(self._failures)
         self._failures = 0
-        return None
+        return again_s
 
     async def _read(self) -> None:
         path, node = self._kubelet.config.static_pod_path, self._kubelet.config.node_name
@@ -179,17 +183,21 @@ class StaticPods:
         has_run = shows(found, pod) and bool(status.get("containerStatuses"))
         return status if has_run else {"phase": "Pending"}
 
-    async def _mirror(self) -> None:
-        """Have the API server show what runs. Raises StatusError, TransportError."""
+    async def _mirror(self) -> float | None:
+        """Have the API server show what runs; return when there is more to show. Raises StatusError, TransportError."""
         shown = self._wanted | {key: worker.pod for key, worker in self._running().items()}
         todo = plan_mirrors(shown, self._mirrors)
         for mirror in todo.delete:
             await self._delete(mirror)
-        if not todo.create:
-            return
+        now = self._kubelet.clock.monotonic()
+        self._free_until = {key: at for key, at in self._free_until.items() if at > now}
+        create = [pod for pod in todo.create if key_of(pod) not in self._free_until]
+        again_s = min((at - now for at in self._free_until.values()), default=None)
+        if not create:
+            return again_s
         node = await self._rest.get(NODES, self._kubelet.config.node_name)
         refused: StatusError | None = None
-        for pod in todo.create:
+        for pod in create:
             try:
                 made = await self._rest.create(PODS, mirror_of(pod, node), namespace=pod["metadata"]["namespace"])
             except StatusError as error:
@@ -201,21 +209,28 @@ class StaticPods:
                 worker.wake()
         if refused is not None:
             raise refused
+        return again_s
 
     async def _delete(self, mirror: Object) -> None:
         metadata = mirror["metadata"]
         options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "gracePeriodSeconds": 0,
+            "apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
             "preconditions": {"uid": metadata["uid"]},
-        }
+        }  # fmt: skip
+        if "deletionTimestamp" in metadata:
+            self._leave_free(key_of(mirror))
+        self._deleting.add(metadata["uid"])
         try:
             await self._rest.delete(PODS, metadata["name"], namespace=metadata["namespace"], options=options)
         except (NotFound, Conflict):
             _log.debug("mirror pod %s is gone already", key_of(mirror))
+        finally:
+            self._deleting.discard(metadata["uid"])
         if self._mirrors.get(key_of(mirror), mirror)["metadata"]["uid"] == metadata["uid"]:
             self._mirrors.pop(key_of(mirror), None)
+
+    def _leave_free(self, key: str) -> None:
+        self._free_until[key] = self._kubelet.clock.monotonic() + _FREE_S
 
     def _running(self) -> "dict[str, Worker]":
         return {key_of(worker.pod): worker for worker in self._kubelet.workers() if worker.is_static}

@@ -57,6 +57,8 @@ async def test_a_mirror_that_is_deleted_comes_again_and_nothing_ends(home: House
     await home.pass_time(20)
     before, mirror = await containers(home), await home.pod(NAME)
     await home.delete(NAME, grace_s=grace_s)
+    assert await home.is_gone(NAME)  # for as long as a kubectl that waits for it may look
+    await home.pass_time(1)
     again = await home.pod(NAME)
     assert again["metadata"]["uid"] != mirror["metadata"]["uid"] and "deletionTimestamp" not in again["metadata"]
     assert again["status"]["containerStatuses"] == mirror["status"]["containerStatuses"]
