@@ -1,6 +1,5 @@
 """Huge pages of a real machine, in real containers. The machine has as many as before when a test has ended."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from podbay.api.resources import NODES
 from tests.e2e.containerd import PrivateContainerd
 from tests.e2e.node import FOREVER, Node, mounts, one_node, shell
 from tests.e2e.python_image import shared_libraries
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -65,12 +65,12 @@ def asking(amount: str) -> Object:
 
 
 async def node_status(node: Node) -> Object:
-    status: Object = {}
-    async with asyncio.timeout(20):
-        while "capacity" not in status:
-            found = (await node.admin.list(NODES))["items"]
-            status = (found[0].get("status") or {}) if found else {}
-            await asyncio.sleep(0.02)
+    async def told() -> Object | None:
+        found = (await node.admin.list(NODES))["items"]
+        status: Object = (found[0].get("status") or {}) if found else {}
+        return status if "capacity" in status else None
+
+    status: Object = await until(told, "the node tells of its capacity")
     return status
 
 
