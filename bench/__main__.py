@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -15,9 +16,11 @@ from bench import document, machine
 from bench.cluster import BenchError
 from bench.figures import QUICK, Effort
 from bench.table import Section, markdown
+from podbay.cri.runtime import RuntimeFailure
 
 FIGURES = ("up", "pods", "rest", "api", "cli", "full")
 _HERE: Final = Path(__file__).parent
+_FAILURES: Final = (BenchError, OSError, RuntimeError, RuntimeFailure, subprocess.SubprocessError, ExceptionGroup)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         began = time.monotonic()
         try:
             section: Section = importlib.import_module(f"bench.figures.{name}").measure(effort)
-        except (BenchError, OSError, TimeoutError, RuntimeError) as error:
+        except _FAILURES as error:
             sys.stderr.write(f"error: {name}: {_told(error)}\n")
             failed = True
             continue

@@ -24,6 +24,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._lines: Lines | None = None
+        self._ended: Callable[[], None] | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -33,6 +34,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError("the server closed the connection"))
+        elif self._ended is not None:
+            self._ended()
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
@@ -61,9 +64,12 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return await self._answer
 
-    async def follow(self, request: bytes, lines: Lines) -> int:
-        """Send a request for a stream; return its status. ``lines`` gets what comes from then on, as it comes."""
-        self._lines = lines
+    async def follow(self, request: bytes, lines: Lines, ended: Callable[[], None] | None = None) -> int:
+        """Send a request for a stream; return its status.
+
+        ``lines`` gets what comes from then on, as it comes; ``ended`` is called when no more can come.
+        """
+        self._lines, self._ended = lines, ended
         status, _ = await self.ask(request)
         return status
 

@@ -29,11 +29,12 @@ class PodWatch:
         self._rest = b""
         self._first: dict[tuple[str, str], float] = {}
         self._news = asyncio.Event()
+        self._is_over = False
 
     async def start(self) -> None:
         """Begin to watch. Raises BenchError."""
         target = f"{_PODS}?watch=true&resourceVersion=0"
-        if await self._watching.follow(request("GET", target), self._came) != 200:
+        if await self._watching.follow(request("GET", target), self._came, self._ended) != 200:
             raise BenchError("the watch was refused")
 
     async def create(self, pod: dict[str, Any]) -> dict[str, Any]:
@@ -55,9 +56,15 @@ class PodWatch:
         """Return when a pod was first seen in a phase, or ``DELETED``. Raises BenchError."""
         async with patience(patience_s, lambda: f"pod {uid} to be {what}, seen {self._seen(uid)}"):
             while (uid, what) not in self._first:
+                if self._is_over:
+                    raise BenchError(f"the watch ended before pod {uid} was {what}, seen {self._seen(uid)}")
                 self._news.clear()
                 await self._news.wait()
         return self._first[uid, what]
+
+    def _ended(self) -> None:
+        self._is_over = True
+        self._news.set()
 
     def _seen(self, uid: str) -> str:
         return ", ".join(what for of, what in self._first if of == uid) or "nothing"

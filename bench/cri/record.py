@@ -11,12 +11,14 @@ from pathlib import Path
 from bench.cluster import BenchCluster
 from bench.cri.proxy import Call, recording
 from bench.cri.replay import NOT_OF_A_POD, Replay
+from bench.patience import patience
 from bench.pod_watch import PodWatch, manifest, pod_watch
 from podbay.cri.client import CriRuntime
 from podbay.kubelet.observed import POD_UID
 from podbay.lib.clock import RealClock
 from podbay.standalone import processes
 
+_PATIENCE_S = 60.0
 _QUIET_S = 2.0  # after which what starting up asks of the runtime is over
 
 
@@ -59,13 +61,14 @@ async def record(made: BenchCluster) -> Recorded:
 
 
 async def delete(watch: PodWatch, name: str, uid: str, socket: Path) -> None:
-    """Delete a pod and wait until nothing of it is left, also in the runtime."""
+    """Delete a pod and wait until nothing of it is left, also in the runtime. Raises BenchError."""
     await watch.delete(name)
     await watch.first(uid, "DELETED")
     runtime = CriRuntime(str(socket), RealClock())
     try:
-        while await runtime.sandboxes({POD_UID: uid}):
-            await asyncio.sleep(0.01)
+        async with patience(_PATIENCE_S, lambda: f"the sandboxes of pod {uid} to go"):
+            while await runtime.sandboxes({POD_UID: uid}):
+                await asyncio.sleep(0.01)
     finally:
         await runtime.close()
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 
 @contextlib.asynccontextmanager
-async def serving(*pieces: bytes) -> AsyncIterator[int]:
-    """Answer every request with pieces, each written by itself; give the port."""
+async def serving(*pieces: bytes, closes: bool = False) -> AsyncIterator[int]:
+    """Answer every request with pieces, each written by itself; give the port. If it ``closes``, only the first."""
     over = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -17,6 +17,8 @@ async def serving(*pieces: bytes) -> AsyncIterator[int]:
                     writer.write(piece)
                     await writer.drain()
                     await asyncio.sleep(0)
+                if closes:
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

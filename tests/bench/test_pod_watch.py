@@ -22,3 +22,12 @@ async def test_a_pod_that_does_not_come_so_far_is_told_with_what_was_seen_of_it(
         with pytest.raises(BenchError, match="waited 0 s in vain for pod v to be Running, seen nothing"):
             await watch.first("v", "Running", patience_s=0)
         connection.close()
+
+
+async def test_a_watch_that_the_server_ends_is_told_at_once() -> None:
+    async with serving(_HEAD, b"%x\r\n%s\r\n" % (len(_PENDING), _PENDING), closes=True) as port:
+        connection = await open_connection(port, None)
+        watch = PodWatch(connection, connection)
+        await watch.start()
+        with pytest.raises(BenchError, match="the watch ended before pod u was Running, seen Pending"):
+            await watch.first("u", "Running")
